@@ -1,0 +1,4 @@
+#pragma once
+// Everything that a program needs.
+
+#include <mailroom/runtime/system.hpp>

@@ -1,0 +1,4 @@
+#pragma once
+// For the headers that programs share: MAILROOM_MESSAGE, with cereal's string and vector.
+
+#include <mailroom/runtime/message.hpp>

@@ -1,0 +1,232 @@
+#include <mailroom/runtime/codec.hpp>
+
+#include <mailroom/runtime/frame.hpp>
+
+#include <caf/detail/dynamic_message_data.hpp>
+
+namespace mailroom {
+
+namespace {
+
+/// CAF gives the types that it knows a number instead of a type_info.
+std::type_index builtin_type(std::uint16_t number) {
+  using namespace caf_version;
+  switch (number) {
+    case type_number_of<bool>:
+      return typeid(bool);
+    case type_number_of<std::int8_t>:
+      return typeid(std::int8_t);
+    case type_number_of<std::int16_t>:
+      return typeid(std::int16_t);
+    case type_number_of<std::int32_t>:
+      return typeid(std::int32_t);
+    case type_number_of<std::int64_t>:
+      return typeid(std::int64_t);
+    case type_number_of<std::uint8_t>:
+      return typeid(std::uint8_t);
+    case type_number_of<std::uint16_t>:
+      return typeid(std::uint16_t);
+    case type_number_of<std::uint32_t>:
+      return typeid(std::uint32_t);
+    case type_number_of<std::uint64_t>:
+      return typeid(std::uint64_t);
+    case type_number_of<float>:
+      return typeid(float);
+    case type_number_of<double>:
+      return typeid(double);
+    case type_number_of<std::string>:
+      return typeid(std::string);
+    case type_number_of<std::vector<char>>:
+      return typeid(std::vector<char>);
+    case type_number_of<std::vector<std::string>>:
+      return typeid(std::vector<std::string>);
+    default:
+      return typeid(void);
+  }
+}
+
+const message_type* type_of(const caf::type_erased_tuple& values, std::size_t index) {
+  auto number = caf_version::type_number(values, index);
+  if (number != 0)
+    return codec::find_type(builtin_type(number));
+  return codec::find_type(*caf_version::type_info(values, index));
+}
+
+std::string name_of(const caf::type_erased_tuple& values, std::size_t index) {
+  if (auto* type = type_of(values, index))
+    return type->name;
+  auto number = caf_version::type_number(values, index);
+  return number != 0 ? caf::numbered_type_names[number - 1] : caf_version::type_info(values, index)->name();
+}
+
+tl::unexpected<error> fail(errc code, std::string cause) {
+  return tl::unexpected{error{code, {}, std::move(cause)}};
+}
+
+/// Runs what may throw anything, and gives it a name.
+template <class F> auto guarded(F body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const archive_error& what) {
+    auto code = what.why() == archive_error::kind::version_mismatch ? errc::version_mismatch : errc::undecodable;
+    return fail(code, std::string{to_string(code)} + ": " + what.what());
+  } catch (const std::exception& what) {
+    return fail(errc::undecodable, std::string{"undecodable: "} + what.what());
+  } catch (...) {
+    return fail(errc::undecodable, "undecodable: an exception of unknown type");
+  }
+}
+
+constexpr std::size_t max_elements_of_a_message = 255;
+
+/// The names at the front of a payload; `in` is left at the values.
+expected<std::vector<std::string_view>> read_names(body_reader& in) {
+  std::vector<std::string_view> names(in.u8());
+  for (auto& name : names)
+    name = in.text8();
+  if (!in.ok())
+    return fail(errc::undecodable, "undecodable: the list of types is cut off");
+  return names;
+}
+
+/// What other processes call their types may stand in a log line.
+std::string printable(std::string text) {
+  std::replace_if(
+    text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
+}
+
+std::string joined(std::span<const std::string_view> names) {
+  std::string result;
+  for (auto& name : names) {
+    if (!result.empty())
+      result += ", ";
+    result += name;
+  }
+  return result.empty() ? "nothing" : printable(std::move(result));
+}
+
+} // namespace
+
+namespace codec {
+
+const message_type* find_type(std::type_index type) {
+  // mostly the same type again: one look instead of hashing a mangled name
+  thread_local std::type_index last = typeid(void);
+  thread_local const message_type* known = nullptr;
+  if (last != type || known == nullptr) {
+    known = message_registry::instance().find(type);
+    last = type;
+  }
+  return known;
+}
+
+expected<void> encode(byte_buffer& target, std::span<const element> elements) {
+  auto begin = target.size();
+  if (elements.size() > max_elements_of_a_message)
+    return fail(errc::too_large, "a message of more than 255 values");
+  target.push_back(static_cast<std::byte>(elements.size()));
+  for (auto& each : elements) {
+    if (each.type == nullptr) {
+      target.resize(begin);
+      return fail(errc::unknown_type, "unknown type: a value's type has no MAILROOM_MESSAGE");
+    }
+    auto& name = each.type->name;
+    target.push_back(static_cast<std::byte>(name.size()));
+    auto bytes = std::as_bytes(std::span{name});
+    target.insert(target.end(), bytes.begin(), bytes.end());
+  }
+  auto result = guarded([&]() -> expected<void> {
+    output_archive out{target};
+    for (auto& each : elements)
+      each.type->save(out, each.value);
+    return {};
+  });
+  if (!result)
+    target.resize(begin);
+  return result;
+}
+
+expected<void> encode(byte_buffer& target, const caf::type_erased_tuple& values) {
+  constexpr std::size_t usual = 8;
+  std::array<element, usual> few;
+  std::vector<element> many;
+  auto count = values.size();
+  if (count > usual)
+    many.resize(count);
+  std::span<element> elements = count > usual ? std::span<element>{many} : std::span<element>{few}.first(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    elements[i] = {type_of(values, i), values.get(i)};
+    if (elements[i].type == nullptr)
+      return fail(errc::unknown_type, "unknown type: " + name_of(values, i) + " has no MAILROOM_MESSAGE");
+  }
+  return encode(target, elements);
+}
+
+expected<caf::message> decode(std::span<const std::byte> bytes) {
+  body_reader in{bytes};
+  auto names = read_names(in);
+  if (!names)
+    return tl::unexpected{names.error()};
+  auto& registry = message_registry::instance();
+  std::vector<const message_type*> types;
+  for (auto& name : *names) {
+    types.push_back(registry.find(name));
+    if (types.back() == nullptr)
+      return fail(errc::unknown_type,
+                  printable("unknown type: this process has no message \"" + std::string{name} + "\""));
+  }
+  return guarded([&]() -> expected<caf::message> {
+    auto rest = in.rest();
+    input_archive archive{rest.data(), rest.size()};
+    caf::message result;
+    if (types.size() == 1) {
+      result = types.front()->load(archive);
+    } else if (!types.empty()) {
+      auto data = caf::make_counted<caf::detail::dynamic_message_data>();
+      for (auto* type : types)
+        data->append(type->load_element(archive));
+      result = caf::message{caf::message::data_ptr{std::move(data)}};
+    }
+    archive.finish();
+    return result;
+  });
+}
+
+expected<void> decode_into(std::span<const std::byte> bytes, std::span<const message_type* const> types,
+                           void (*load)(input_archive&, void*), void* target) {
+  body_reader in{bytes};
+  auto names = read_names(in);
+  if (!names)
+    return tl::unexpected{names.error()};
+  auto same =
+    std::equal(names->begin(), names->end(), types.begin(), types.end(),
+               [](std::string_view name, const message_type* type) { return type != nullptr && type->name == name; });
+  if (!same)
+    return fail(errc::unexpected_reply, "unexpected reply: " + joined(*names));
+  return guarded([&]() -> expected<void> {
+    auto rest = in.rest();
+    input_archive archive{rest.data(), rest.size()};
+    load(archive, target);
+    archive.finish();
+    return {};
+  });
+}
+
+std::string describe(const caf::type_erased_tuple& values) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    names.push_back(name_of(values, i));
+  std::vector<std::string_view> views{names.begin(), names.end()};
+  return joined(views);
+}
+
+std::string describe(std::span<const std::byte> bytes) {
+  body_reader in{bytes};
+  auto names = read_names(in);
+  return names ? joined(*names) : "bytes that are no message";
+}
+
+} // namespace codec
+
+} // namespace mailroom

@@ -1,0 +1,57 @@
+#pragma once
+// The I/O role of a system: one thread at a time waits for all its connections, reads them and passes frames on. There are two threads
+// for it. The one that holds the role may run an actor that became ready itself, which saves a hand-over; when that takes longer than
+// a millisecond the other one takes the role over, so that a slow handler never stops the I/O of others.
+
+#include <mailroom/runtime/error.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace mailroom {
+
+class io_loop {
+public:
+  using job = std::function<void()>;
+  using timer = std::uint64_t;
+
+  /// Something that became ready to run and may take its time.
+  struct ready_job {
+    void (*run)(void* context, void* subject) = nullptr;       ///< here and now
+    void (*hand_over)(void* context, void* subject) = nullptr; ///< give it to somebody else
+    void* context = nullptr;
+    void* subject = nullptr;
+  };
+
+  /// How many threads can hold the role, and how long a ready job may keep it.
+  static constexpr int threads = 2;
+  static constexpr std::chrono::milliseconds patience{1};
+
+  /// Starts the threads. Fails with `system_error`.
+  static expected<std::unique_ptr<io_loop>> make();
+
+  virtual ~io_loop() = default;
+
+  /// Stops and joins both threads; what was posted and did not run is dropped, now and later. Not from a job.
+  virtual void stop() = 0;
+
+  /// Runs `what` on the thread that holds the role, after what was posted before. Any thread. It must not block.
+  virtual void post(job what) = 0;
+
+  /// Runs `what` like `post` once `delay` has passed. Any thread.
+  virtual timer after(std::chrono::milliseconds delay, job what) = 0;
+
+  /// Forgets a timer; nothing happens where it has run.
+  virtual void cancel(timer which) = 0;
+
+  /// Whether the calling thread holds the role right now.
+  virtual bool here() const noexcept = 0;
+
+  /// Runs `what` after the current round of frames: here, where it is the only one and the other thread stands by, else handed
+  /// over. Only where `here()`.
+  virtual void offer(const ready_job& what) = 0;
+};
+
+} // namespace mailroom

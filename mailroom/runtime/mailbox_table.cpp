@@ -1,0 +1,109 @@
+#include <mailroom/runtime/mailbox_table.hpp>
+
+#include <mutex>
+
+namespace mailroom {
+
+expected<void> mailbox_table::put(const mailbox_name& name, local_mailbox_ptr entry) {
+  local_mailbox_ptr last; // let go of outside the lock
+  std::unique_lock guard{mutex_};
+  if (closed_)
+    return tl::unexpected{error{errc::shutting_down, name.str()}};
+  auto [position, fresh] = names_.try_emplace(name.str(), entry);
+  if (!fresh) {
+    // an actor that has ended lets go of its name a moment later: who knows of the end must not be told that it is taken
+    auto& owner = position->second->actor;
+    auto ended = owner && owner->get()->getf(caf::abstract_actor::is_terminated_flag);
+    auto reserved = !owner && entry->actor;
+    if (!ended && !reserved)
+      return tl::unexpected{error{errc::name_taken, name.str(), "name taken by another mailbox"}};
+    last = std::exchange(position->second, std::move(entry));
+  }
+  return {};
+}
+
+expected<void> mailbox_table::bind(const mailbox_name& name, caf::strong_actor_ptr actor) {
+  return put(name, std::make_shared<local_mailbox>(local_mailbox{name.str(), std::move(actor)}));
+}
+
+expected<void> mailbox_table::reserve(const mailbox_name& name) {
+  return put(name, std::make_shared<local_mailbox>(local_mailbox{name.str(), nullptr}));
+}
+
+bool mailbox_table::remove(const std::string& name, const caf::actor_addr& actor) {
+  local_mailbox_ptr last; // an actor may end with it: outside the lock
+  std::unique_lock guard{mutex_};
+  auto found = names_.find(name);
+  if (found == names_.end())
+    return false;
+  if (actor && (!found->second->actor || found->second->actor->address() != actor))
+    return false;
+  last = std::move(found->second);
+  names_.erase(found);
+  return true;
+}
+
+std::uint64_t mailbox_table::number_of(const caf::strong_actor_ptr& actor) {
+  auto number = actor->id();
+  {
+    std::shared_lock guard{mutex_};
+    if (auto found = numbers_.find(number); found != numbers_.end() && found->second.lock() == actor)
+      return number;
+  }
+  std::unique_lock guard{mutex_};
+  if (closed_)
+    return 0;
+  if (numbers_.size() >= sweep_at_) {
+    // actors that are gone leave their numbers, which are never used again
+    std::erase_if(numbers_, [](auto& each) { return !each.second.lock(); });
+    sweep_at_ = std::max<std::size_t>(1024, 2 * numbers_.size());
+  }
+  numbers_[number] = caf::actor_cast<caf::weak_actor_ptr>(actor);
+  return number;
+}
+
+std::string mailbox_table::name_of(const caf::actor_addr& actor) const {
+  std::shared_lock guard{mutex_};
+  for (auto& [name, entry] : names_)
+    if (entry->actor && entry->actor->address() == actor)
+      return name;
+  return {};
+}
+
+local_mailbox_ptr mailbox_table::find(std::string_view name) const {
+  std::shared_lock guard{mutex_};
+  auto found = names_.find(name);
+  return found != names_.end() && found->second->actor ? found->second : nullptr;
+}
+
+local_mailbox_ptr mailbox_table::find(std::uint64_t number) const {
+  caf::strong_actor_ptr actor;
+  {
+    std::shared_lock guard{mutex_};
+    if (auto found = numbers_.find(number); found != numbers_.end())
+      actor = found->second.lock();
+  }
+  if (!actor)
+    return nullptr;
+  return std::make_shared<local_mailbox>(local_mailbox{"#" + std::to_string(number), std::move(actor)});
+}
+
+std::vector<local_mailbox_ptr> mailbox_table::named() const {
+  std::shared_lock guard{mutex_};
+  std::vector<local_mailbox_ptr> result;
+  for (auto& [name, entry] : names_)
+    if (entry->actor)
+      result.push_back(entry);
+  return result;
+}
+
+void mailbox_table::close() {
+  decltype(names_) names;
+  decltype(numbers_) numbers;
+  std::unique_lock guard{mutex_};
+  closed_ = true;
+  names.swap(names_);
+  numbers.swap(numbers_);
+}
+
+} // namespace mailroom

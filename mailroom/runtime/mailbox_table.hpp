@@ -1,0 +1,66 @@
+#pragma once
+// The mailboxes of this process: by name while their actor lives, and by number once their address has gone out.
+
+#include <mailroom/runtime/address.hpp>
+#include <mailroom/runtime/caf_version.hpp>
+
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace mailroom {
+
+/// One mailbox as messages see it: where to put them, and what to call it in a log line.
+struct local_mailbox {
+  std::string label; ///< "ledger" or "#7"
+  caf::strong_actor_ptr actor;
+};
+
+using local_mailbox_ptr = std::shared_ptr<const local_mailbox>;
+
+/// Any thread. Actors with a name are kept alive until they end or are unbound; those with a number are not.
+class mailbox_table {
+public:
+  /// Fails with `name_taken`, or `shutting_down` after `close`. Whoever binds must call `remove` when the actor ends.
+  expected<void> bind(const mailbox_name& name, caf::strong_actor_ptr actor);
+
+  /// Takes a name, with nobody behind it, until `bind` or `remove`.
+  expected<void> reserve(const mailbox_name& name);
+
+  /// Where `actor` is given: only while the name is still its. Returns whether there was something to remove.
+  bool remove(const std::string& name, const caf::actor_addr& actor = {});
+
+  /// The number of `actor`; the first call for an actor enters it.
+  std::uint64_t number_of(const caf::strong_actor_ptr& actor);
+
+  /// The name of `actor`; empty for none.
+  std::string name_of(const caf::actor_addr& actor) const;
+
+  /// Null where there is none.
+  local_mailbox_ptr find(std::string_view name) const;
+  local_mailbox_ptr find(std::uint64_t number) const;
+
+  /// All names with an actor behind them.
+  std::vector<local_mailbox_ptr> named() const;
+
+  /// Forgets everything, and refuses new names.
+  void close();
+
+private:
+  struct hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+
+  expected<void> put(const mailbox_name& name, local_mailbox_ptr entry);
+
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<std::string, local_mailbox_ptr, hash, std::equal_to<>> names_;
+  std::unordered_map<std::uint64_t, caf::weak_actor_ptr> numbers_;
+  std::size_t sweep_at_ = 1024;
+  bool closed_ = false;
+};
+
+} // namespace mailroom

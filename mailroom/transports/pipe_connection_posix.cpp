@@ -1,0 +1,492 @@
+#include <mailroom/transports/pipe_connection_posix.hpp>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+namespace mailroom {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// How long one blocking `recv` may take before the deadline is looked at again.
+constexpr std::chrono::milliseconds recv_slice{100};
+
+/// How long the kernel may take to say that a process is gone after its socket closed: the two happen in one exit, microseconds apart unless
+/// the machine is busy.
+constexpr std::chrono::milliseconds grace_for_exit{50};
+
+file_descriptor open_pidfd(int socket, std::uint32_t pid) {
+#ifdef SO_PEERPIDFD
+  int native = -1;
+  socklen_t size = sizeof(native);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &native, &size) == 0)
+    return file_descriptor{native};
+#else
+  static_cast<void>(socket);
+#endif
+  return file_descriptor{static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0))};
+}
+
+/// How the process ended, where it is a child of ours that nobody has waited for; it stays to be waited for.
+std::optional<process_exit> peek_exit(std::uint32_t pid) {
+  siginfo_t info{};
+  if (::waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+    return std::nullopt;
+  if (info.si_code == CLD_EXITED)
+    return process_exit{info.si_status, 0};
+  return process_exit{0, info.si_status};
+}
+
+} // namespace
+
+/// Hears from the pidfd.
+class pipe_connection::death_watch final : public io_handler {
+public:
+  explicit death_watch(std::weak_ptr<pipe_connection> owner) : owner_{std::move(owner)} {}
+  void on_ready(std::uint32_t) override {
+    if (auto owner = owner_.lock())
+      owner->peer_died();
+  }
+
+private:
+  std::weak_ptr<pipe_connection> owner_;
+};
+
+expected<std::shared_ptr<pipe_connection>> pipe_connection::make(io_loop_posix& loop, const transport_limits& limits,
+                                                                 file_descriptor socket, peer_identity who) {
+  timeval slice{};
+  slice.tv_usec = std::chrono::microseconds{recv_slice}.count();
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof(slice)) != 0)
+    return tl::unexpected{system_failure("SO_RCVTIMEO", "connection")};
+  // as much as the system allows: a large frame then takes fewer turns. Nothing depends on it
+  constexpr int wanted = 1 << 20;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
+  return std::make_shared<pipe_connection>(loop, limits, std::move(socket), who);
+}
+
+pipe_connection::pipe_connection(io_loop_posix& loop, const transport_limits& limits, file_descriptor socket,
+                                 peer_identity who)
+  : loop_{loop},
+    limits_{limits},
+    socket_{std::move(socket)},
+    process_{open_pidfd(socket_.get(), who.pid)},
+    who_{who},
+    out_{limits} {
+  // nop
+}
+
+expected<void> pipe_connection::start(std::shared_ptr<connection_events> events) {
+  events_ = std::move(events);
+  // silent until the handle is known, which `arm` needs
+  auto added = loop_.add(socket_.get(), EPOLLET, shared_from_this());
+  if (!added) {
+    events_ = nullptr;
+    return tl::unexpected{added.error()};
+  }
+  handle_ = *added;
+  if (process_) {
+    death_watch_ = std::make_shared<death_watch>(weak_from_this());
+    if (auto watched = loop_.add(process_.get(), EPOLLIN | EPOLLONESHOT, death_watch_))
+      process_handle_ = *watched;
+  }
+  // the other end may be gone already, and the I/O role hears of it at once; what it heard too early it hears again
+  started_ = true;
+  {
+    std::lock_guard guard{write_mutex_};
+    arm(true);
+  }
+  if (peer_dead_)
+    loop_.post([self = shared_from_this()] { self->on_ready(EPOLLIN); });
+  return {};
+}
+
+// -- half open ----------------------------------------------------------------------------------------------------------------
+
+void pipe_connection::expect_hello() {
+  half_open_ = true;
+  loop_.after(limits_.handshake_timeout, [weak = weak_from_this()] {
+    if (auto self = weak.lock(); self && self->half_open_)
+      self->close({errc::timeout, "connection", "timeout: no hello within the handshake timeout"});
+  });
+}
+
+void pipe_connection::admit(std::size_t max_body) {
+  max_body_ = max_body;
+  half_open_ = false;
+}
+
+// -- writing ------------------------------------------------------------------------------------------------------------------
+
+send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mode) {
+  return send(frame, mode, nullptr);
+}
+
+send_result pipe_connection::send_buffer(byte_buffer& frame, send_mode mode) {
+  return send(frame, mode, &frame);
+}
+
+/// `owner`, where given, is the buffer of the frame, which the queue may take.
+send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner) {
+  std::unique_lock guard{write_mutex_};
+  if (over_)
+    return send_result::closed;
+  if (!out_.empty()) {
+    if (!out_.fits(frame.size(), mode)) {
+      if (mode == send_mode::system) {
+        guard.unlock();
+        close({errc::overloaded, "connection", "overloaded: the peer does not read"});
+        return send_result::closed;
+      }
+      full_ = true;
+      return send_result::full;
+    }
+    keep(frame, 0, owner);
+    return send_result::sent;
+  }
+  auto written = ::send(socket_.get(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (written == static_cast<ssize_t>(frame.size()))
+    return send_result::sent;
+  if (written < 0 && errno != EAGAIN && errno != EINTR) {
+    // the reading side finds out why, and hands over what the peer had written before
+    guard.unlock();
+    loop_.post([self = shared_from_this()] { self->on_ready(EPOLLIN); });
+    return send_result::closed;
+  }
+  keep(frame, written > 0 ? static_cast<std::size_t>(written) : 0, owner);
+  writing_later_ = true;
+  arm(!driven_);
+  return send_result::sent;
+}
+
+/// Queues what is left of a frame. Small ones are copied, so that the caller's buffer stays warm.
+void pipe_connection::keep(std::span<const std::byte> frame, std::size_t written, byte_buffer* owner) {
+  constexpr std::size_t small = std::size_t{16} << 10;
+  if (owner == nullptr || frame.size() <= small) {
+    out_.push(frame, written);
+    return;
+  }
+  out_.push(std::exchange(*owner, out_.take_spare()), written);
+}
+
+/// Writes what fits. Returns whether the queue is empty. `write_mutex_` is held.
+bool pipe_connection::flush_locked() {
+  constexpr std::size_t most_at_once = 64;
+  while (!out_.empty()) {
+    std::array<iovec, most_at_once> pieces;
+    std::size_t count = 0;
+    auto skip = out_.offset();
+    for (auto& frame : out_.frames()) {
+      if (count == most_at_once)
+        break;
+      pieces[count++] = {const_cast<std::byte*>(frame.data()) + skip, frame.size() - skip};
+      skip = 0;
+    }
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = count;
+    auto written = ::sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (written < 0) {
+      if (errno == EINTR)
+        continue;
+      return false; // full for now, or over: reading finds out
+    }
+    out_.pop(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+bool pipe_connection::flushed() const {
+  std::lock_guard guard{write_mutex_};
+  return out_.empty();
+}
+
+/// Tells the I/O role what to wait for.
+void pipe_connection::arm(bool reading) {
+  auto events = static_cast<std::uint32_t>(EPOLLET | EPOLLRDHUP);
+  if (reading)
+    events |= EPOLLIN;
+  if (writing_later_)
+    events |= EPOLLOUT;
+  loop_.change(handle_, socket_.get(), events);
+}
+
+// -- reading ------------------------------------------------------------------------------------------------------------------
+
+void pipe_connection::on_ready(std::uint32_t events) {
+  if (finished_ || !started_)
+    return;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+    ending_ = true;
+  if ((events & EPOLLOUT) != 0) {
+    bool room = false;
+    {
+      std::lock_guard guard{write_mutex_};
+      if (flush_locked() && writing_later_) {
+        writing_later_ = false;
+        arm(!driven_);
+      }
+      room = full_ && out_.roomy();
+      full_ = full_ && !room;
+    }
+    if (room)
+      events_->on_room();
+  }
+  if (over_) {
+    finish();
+    return;
+  }
+  if ((events & EPOLLIN) == 0 && !ending_)
+    return;
+  std::unique_lock reading{read_mutex_, std::try_to_lock};
+  if (!reading)
+    return; // somebody drives, and arms us again afterwards
+  // a peer that never pauses must not keep the role from the others
+  constexpr int rounds = 16;
+  for (int i = 0; i < rounds; ++i) {
+    auto outcome = read_some(MSG_DONTWAIT);
+    if (outcome == progress::more)
+      continue;
+    reading.unlock();
+    if (outcome == progress::over)
+      finish();
+    return;
+  }
+  loop_.post([self = shared_from_this()] { self->on_ready(EPOLLIN); });
+}
+
+/// One `recv` and the frames that it completes. `read_mutex_` is held.
+pipe_connection::progress pipe_connection::read_some(int flags) {
+  auto space = in_.space();
+  auto got = ::recv(socket_.get(), space.data(), space.size(), flags);
+  if (got < 0) {
+    if (errno == EINTR)
+      return progress::more;
+    if (errno == EAGAIN)
+      return progress::drained;
+    return hang_up(); // ECONNRESET: the peer left bytes of ours unread; what it wrote before was read
+  }
+  if (got == 0)
+    return hang_up();
+  in_.commit(static_cast<std::size_t>(got));
+  if (!cut_frames())
+    return progress::over;
+  // a short read has emptied the socket, and the next bytes are a new edge; the end of file may have come with these
+  return static_cast<std::size_t>(got) < space.size() && !ending_ ? progress::drained : progress::more;
+}
+
+bool pipe_connection::cut_frames() {
+  expected<void> outcome;
+  // the limit may change with a frame: `admit` is called from `on_frame`
+  for (bool again = true; again && outcome;) {
+    again = false;
+    auto limit = max_body_.load();
+    outcome = in_.cut(limit, [&](const frame_view& frame) {
+      events_->on_frame(frame);
+      again = limit != max_body_;
+      return !again && !over_;
+    });
+  }
+  if (!outcome) {
+    end({outcome.error().code(), "connection", "protocol error: " + outcome.error().cause()});
+    return false;
+  }
+  if (over_)
+    return false;
+  if (in_.partial() && !trickle_watched_)
+    watch_for_trickle();
+  return true;
+}
+
+/// A frame that has begun must end in time.
+void pipe_connection::watch_for_trickle() {
+  trickle_watched_ = true;
+  check_trickle_after(limits_.max_trickle + std::chrono::seconds{in_.wanted() >> 20}, in_.frames());
+}
+
+void pipe_connection::check_trickle_after(std::chrono::milliseconds delay, std::uint64_t frames) {
+  loop_.after(delay, [weak = weak_from_this(), frames] {
+    if (auto self = weak.lock(); self && !self->over_)
+      self->check_trickle(frames);
+  });
+}
+
+/// `frames` were complete when the watch began.
+void pipe_connection::check_trickle(std::uint64_t frames) {
+  std::unique_lock reading{read_mutex_, std::try_to_lock};
+  if (!reading) {
+    check_trickle_after(recv_slice, frames); // somebody drives: look again soon
+    return;
+  }
+  trickle_watched_ = false;
+  if (!in_.partial())
+    return;
+  if (in_.frames() != frames) {
+    watch_for_trickle();
+    return;
+  }
+  end({errc::undecodable, "connection", "protocol error: a frame took too long to arrive"});
+  reading.unlock();
+  finish();
+}
+
+bool pipe_connection::drive(clock::time_point deadline, const std::function<bool()>& done) {
+  std::unique_lock reading{read_mutex_, std::try_to_lock};
+  if (!reading || over_ || hung_up_ || loop_.here())
+    return done();
+  driven_ = true;
+  {
+    std::lock_guard guard{write_mutex_};
+    arm(false);
+  }
+  auto outcome = progress::more;
+  while (outcome != progress::over && !done()) {
+    auto now = clock::now();
+    if (now >= deadline)
+      break;
+    bool writing = false;
+    {
+      std::lock_guard guard{write_mutex_};
+      writing = !out_.empty();
+    }
+    if (writing || deadline - now < recv_slice) {
+      if (!wait_readable(deadline))
+        continue;
+      outcome = read_some(MSG_DONTWAIT);
+    } else {
+      outcome = read_some(0);
+    }
+  }
+  driven_ = false;
+  reading.unlock(); // before: the I/O role goes away from a lock that is held, and is not called again
+  {
+    std::lock_guard guard{write_mutex_};
+    arm(!driven_);
+  }
+  if (outcome == progress::over)
+    loop_.post([self = shared_from_this()] { self->finish(); });
+  return done();
+}
+
+/// Waits for bytes until `deadline`, and writes meanwhile what waits to be written. Returns whether there may be bytes.
+bool pipe_connection::wait_readable(clock::time_point deadline) {
+  auto left = std::max(deadline - clock::now(), clock::duration::zero());
+  left = std::min<clock::duration>(left, recv_slice);
+  pollfd waiting{socket_.get(), POLLIN, 0};
+  bool room = false;
+  {
+    std::lock_guard guard{write_mutex_};
+    if (!flush_locked())
+      waiting.events |= POLLOUT;
+    else
+      writing_later_ = false;
+    room = full_ && out_.roomy();
+    full_ = full_ && !room;
+  }
+  if (room)
+    events_->on_room();
+  timespec time{};
+  time.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(left).count();
+  time.tv_nsec = (std::chrono::nanoseconds{left} - std::chrono::seconds{time.tv_sec}).count();
+  ::ppoll(&waiting, 1, &time, nullptr);
+  return (waiting.revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+}
+
+// -- the end ------------------------------------------------------------------------------------------------------------------
+
+void pipe_connection::close(error reason) {
+  end(std::move(reason));
+  // wakes a caller in `drive`, and tells the peer
+  ::shutdown(socket_.get(), SHUT_RDWR);
+  loop_.post([self = shared_from_this()] { self->finish(); });
+}
+
+void pipe_connection::end(error reason) {
+  {
+    std::lock_guard guard{end_mutex_};
+    if (!end_)
+      end_ = std::move(reason);
+  }
+  std::lock_guard guard{write_mutex_};
+  over_ = true;
+}
+
+/// On the I/O role, once whoever reads has let go.
+void pipe_connection::finish() {
+  if (finished_ || !over_ || !started_)
+    return; // before the start: that makes the end known
+  std::unique_lock reading{read_mutex_, std::try_to_lock};
+  if (!reading) {
+    ::shutdown(socket_.get(), SHUT_RDWR);
+    loop_.after(std::chrono::milliseconds{1}, [self = shared_from_this()] { self->finish(); });
+    return;
+  }
+  finished_ = true;
+  half_open_ = false;
+  loop_.remove(handle_, socket_.get());
+  if (process_handle_ != 0)
+    loop_.remove(process_handle_, process_.get());
+  ::shutdown(socket_.get(), SHUT_RDWR);
+  std::vector<byte_buffer> unsent;
+  {
+    std::lock_guard guard{write_mutex_};
+    unsent = out_.take_all();
+  }
+  auto events = std::exchange(events_, nullptr);
+  reading.unlock();
+  events->on_closed(*end_, std::move(unsent));
+}
+
+/// The pidfd spoke: end of file may never come, since a child of the dead process can hold the socket. So it is made here, behind what is
+/// left to read.
+void pipe_connection::peer_died() {
+  peer_dead_ = true;
+  ending_ = true;
+  ::shutdown(socket_.get(), SHUT_RD);
+  on_ready(EPOLLIN);
+}
+
+/// End of file: once it is known whether the process died or only let go, the connection is over.
+pipe_connection::progress pipe_connection::hang_up() {
+  if (peer_exited()) {
+    end(why_gone());
+  } else if (!hung_up_.exchange(true)) {
+    loop_.after(grace_for_exit, [weak = weak_from_this()] {
+      if (auto self = weak.lock()) {
+        self->end(self->why_gone());
+        self->finish();
+      }
+    });
+  }
+  return progress::over;
+}
+
+bool pipe_connection::peer_exited() const {
+  if (peer_dead_)
+    return true;
+  if (!process_) // it may have been gone before anybody could watch it
+    return ::kill(static_cast<pid_t>(who_.pid), 0) != 0 && errno == ESRCH;
+  pollfd waiting{process_.get(), POLLIN, 0};
+  return ::poll(&waiting, 1, 0) > 0;
+}
+
+error pipe_connection::why_gone() const {
+  if (!peer_exited())
+    return error{errc::process_down, {}, "process down: the connection was lost"}.because(down_cause::disconnected);
+  auto status = peek_exit(who_.pid);
+  std::string text = "process down: it died";
+  if (status && status->signal != 0)
+    text = "process down: killed by signal " + std::to_string(status->signal);
+  else if (status)
+    text = "process down: it exited with code " + std::to_string(status->code);
+  return error{errc::process_down, {}, std::move(text)}.because(down_cause::exited, status);
+}
+
+} // namespace mailroom

@@ -1,0 +1,13 @@
+#pragma once
+// `pipe` on POSIX: a Unix-domain stream socket NAME.sock in the runtime directory. Who is at the other end comes from the kernel:
+// the user by SO_PEERCRED, the death by end of file and by a pidfd, which a forked child that keeps the socket open cannot hide.
+
+#include <mailroom/transports/io_loop_posix.hpp>
+
+#include <mailroom/runtime/transport.hpp>
+
+namespace mailroom {
+
+std::unique_ptr<transport> make_pipe(io_loop_posix& loop, const transport_limits& limits, notice say);
+
+} // namespace mailroom
