@@ -1,0 +1,20 @@
+// The contenders of a POSIX system.
+
+#include "contender.hpp"
+
+namespace bench {
+
+const std::vector<contender>& contenders() {
+  static const std::vector<contender> result = [] {
+    std::vector<contender> all{bare_socket()};
+    for (auto& each : mailroom_contenders())
+      all.push_back(each);
+#ifdef MAILROOM_BENCH_BASP
+    all.push_back(basp());
+#endif
+    return all;
+  }();
+  return result;
+}
+
+} // namespace bench

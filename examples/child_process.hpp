@@ -1,0 +1,68 @@
+#pragma once
+// A program that this program has started and will not leave behind: it ends with the object.
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace examples {
+
+/// Where this program's own file is, and so where its siblings are.
+std::filesystem::path this_program();
+
+/// What can be said about a child beside its command line.
+struct child_settings {
+  /// On top of our environment: "NAME=value".
+  std::vector<std::string> variables{};
+
+  /// What it writes to its standard output is for `read_line`.
+  bool captured = false;
+
+  /// It is told to end when the thread that started it ends, and so even when this program is killed. For programs that do not
+  /// notice by themselves.
+  bool ends_with_us = false;
+};
+
+class child_process {
+public:
+  /// Throws `std::system_error`.
+  child_process(const std::filesystem::path& program, const std::vector<std::string>& arguments,
+                const child_settings& settings = {});
+
+  /// Tells it to end, kills it after three seconds, and waits until it is gone.
+  ~child_process();
+
+  child_process(child_process&& other) noexcept;
+  child_process& operator=(child_process&&) = delete;
+
+  int pid() const noexcept { return pid_; }
+
+  /// Whether it has not ended yet.
+  bool running() noexcept;
+
+  /// Tells it to end.
+  void terminate() noexcept;
+
+  /// At once, and without a last word: kill -9.
+  void kill() noexcept;
+
+  /// Holds it where it is, and lets it go on.
+  void suspend() noexcept;
+  void resume() noexcept;
+
+  /// The next line of a captured output, or nothing after `patience` and at the end.
+  std::optional<std::string> read_line(std::chrono::milliseconds patience);
+
+private:
+  void signal(int number) noexcept;
+
+  int pid_ = 0; // 0: moved from
+  bool ended_ = false;
+  int output_ = -1;
+  std::string unread_;
+};
+
+} // namespace examples

@@ -1,0 +1,34 @@
+#pragma once
+// What the user asked for.
+
+#include <mailroom/mailroom.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace wordcount {
+
+struct options {
+  std::vector<std::filesystem::path> files; ///< empty: the licence texts that Debian ships
+  std::size_t workers = 4;
+  std::size_t chunk_size = 4096; // higher: fewer messages; lower: more to see
+  bool kill_one = false;
+  bool json = false;
+  mailroom::config mailroom;
+
+  /// `--mailroom-...` as it was given, for the workers.
+  std::vector<std::string> mailroom_arguments;
+
+  /// Where this process is a worker: its name, the coordinator's, and the directory of the run.
+  std::vector<std::string> worker;
+};
+
+/// Reads the environment and the command line. The exit code, where there is nothing else to do: the help was printed, or what is wrong.
+struct exit_code {
+  int value = 0;
+};
+tl::expected<options, exit_code> read_options(int argc, char** argv);
+
+} // namespace wordcount
