@@ -1,0 +1,72 @@
+// A process with all the test mailboxes, and one more by which tests make it do what processes do: exit, crash, fork.
+//
+//   host NAME [KEY=VALUE...]     options as in mailroom::set_option
+
+#include <support/mailboxes.hpp>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <string_view>
+#include <thread>
+#include <unistd.h>
+
+namespace {
+
+caf::behavior control(caf::event_based_actor* self, mailroom::system* sys) {
+  return {
+    [=](const std::string& what, std::int32_t argument) -> caf::result<std::int64_t> {
+      if (what == "exit")
+        std::_Exit(argument);
+      if (what == "signal")
+        std::raise(argument);
+      if (what == "pid")
+        return std::int64_t{::getpid()};
+      if (what == "stop")
+        sys->stop();
+      if (what == "fork") {
+        // a child that keeps every descriptor of ours, and outlives us by a few seconds
+        auto child = ::fork();
+        if (child == 0) {
+          ::sleep(static_cast<unsigned>(argument));
+          std::_Exit(0);
+        }
+        return std::int64_t{child};
+      }
+      if (what == "end-mailbox")
+        self->send_exit(sys->mailbox("echo"), caf::exit_reason::user_shutdown);
+      if (what == "handled")
+        return static_cast<std::int64_t>(sys->statistics().handled);
+      return std::int64_t{0};
+    },
+    [=](const std::string&) {
+      auto s = sys->statistics();
+      return std::vector<std::uint64_t>{s.sent, s.handled, s.rejected, s.dead, s.late, s.protocol_errors};
+    },
+  };
+}
+
+} // namespace
+
+int main(int argc, char* argv[]) {
+  mailroom::config settings;
+  settings.process = argc > 1 ? argv[1] : "host";
+  settings.log_level = mailroom::level::error;
+  for (auto i = 2; i < argc; ++i) {
+    std::string_view option{argv[i]};
+    auto equals = option.find('=');
+    if (auto set = mailroom::set_option(settings, option.substr(0, equals), option.substr(equals + 1)); !set) {
+      std::cerr << to_string(set.error()) << '\n';
+      return 2;
+    }
+  }
+  try {
+    mailroom::system sys{settings};
+    test::spawn_mailboxes(sys);
+    sys.spawn("control", control, &sys);
+    sys.run();
+  } catch (const mailroom::failure& what) {
+    std::cerr << what.what() << '\n';
+    return 3;
+  }
+}

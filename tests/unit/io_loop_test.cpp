@@ -1,0 +1,494 @@
+// The I/O role: what is posted runs in order on the thread that holds it, and a ready job that takes its time never holds it up.
+
+#include <mailroom/runtime/io_loop.hpp>
+
+#include <support/catch.hpp>
+#include <support/leak_check.hpp>
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+using mailroom::io_loop;
+
+using namespace std::chrono_literals;
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+std::unique_ptr<io_loop> started() {
+  auto result = io_loop::make();
+  REQUIRE(result);
+  return std::move(*result);
+}
+
+/// Opens once, and lets many wait for it.
+class gate {
+public:
+  void open() {
+    std::lock_guard guard{mutex_};
+    open_ = true;
+    changed_.notify_all();
+  }
+  bool wait(clock::duration most = 10s) {
+    std::unique_lock guard{mutex_};
+    return changed_.wait_for(guard, most, [this] { return open_; });
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+};
+
+/// Runs `what` on the role and waits for it.
+void on_role(io_loop& loop, std::function<void()> what) {
+  gate done;
+  loop.post([&] {
+    what();
+    done.open();
+  });
+  REQUIRE(done.wait());
+}
+
+/// How long the role takes to get to a posted job, at best of some tries.
+clock::duration delay_of_post(io_loop& loop) {
+  auto best = clock::duration::max();
+  for (int i = 0; i < 20; ++i) {
+    std::promise<clock::time_point> ran;
+    auto posted = clock::now();
+    loop.post([&] { ran.set_value(clock::now()); });
+    best = std::min(best, ran.get_future().get() - posted);
+  }
+  return best;
+}
+
+/// Something ready to run that says where it was run, and that can be held.
+class work {
+public:
+  io_loop::ready_job job() { return {&run, &hand_over, this, nullptr}; }
+
+  gate started;
+  gate finish;
+  gate done;
+  std::thread::id thread;
+  std::atomic<int> handed_over{0};
+  std::function<void()> inside;
+
+private:
+  static void run(void* context, void*) {
+    auto& self = *static_cast<work*>(context);
+    self.thread = std::this_thread::get_id();
+    self.started.open();
+    if (self.inside)
+      self.inside();
+    else
+      self.finish.wait();
+    self.done.open();
+  }
+  static void hand_over(void* context, void*) {
+    auto& self = *static_cast<work*>(context);
+    ++self.handed_over;
+    self.started.open();
+  }
+};
+
+} // namespace
+
+TEST_CASE("a loop that nobody uses starts and stops", "[io_loop]") {
+  test::leak_check leaks;
+  for (int i = 0; i < 20; ++i)
+    started();
+}
+
+TEST_CASE("what is posted runs in order, from wherever it comes", "[io_loop]") {
+  test::leak_check leaks;
+  auto loop = started();
+  constexpr int threads = 4;
+  constexpr int jobs = 1000;
+  std::vector<int> last(threads, -1);
+  auto in_order = true;
+  std::vector<std::thread> posters;
+  for (int poster = 0; poster < threads; ++poster)
+    posters.emplace_back([&, poster] {
+      for (int i = 0; i < jobs; ++i)
+        loop->post([&, poster, i] {
+          auto& before = last[static_cast<std::size_t>(poster)];
+          in_order = in_order && before == i - 1;
+          before = i;
+        });
+    });
+  for (auto& each : posters)
+    each.join();
+  on_role(*loop, [] {});
+  CHECK(in_order);
+  CHECK(last == std::vector<int>(threads, jobs - 1));
+}
+
+TEST_CASE("a job can post, and what it posts runs after what was posted before", "[io_loop]") {
+  auto loop = started();
+  std::vector<int> order;
+  gate done;
+  on_role(*loop, [&] {
+    loop->post([&] {
+      order.push_back(1);
+      loop->post([&] {
+        order.push_back(3);
+        done.open();
+      });
+    });
+    loop->post([&] { order.push_back(2); });
+  });
+  REQUIRE(done.wait());
+  CHECK(order == std::vector<int>{1, 2, 3});
+}
+
+TEST_CASE("a thread is here just while it holds the role", "[io_loop]") {
+  auto loop = started();
+  auto other = started();
+  CHECK_FALSE(loop->here());
+  auto inside = false;
+  auto of_other = true;
+  on_role(*loop, [&] {
+    inside = loop->here();
+    of_other = other->here();
+  });
+  CHECK(inside);
+  CHECK_FALSE(of_other);
+}
+
+TEST_CASE("timers run when their time has come, the earlier ones first", "[io_loop]") {
+  auto loop = started();
+  std::vector<int> order;
+  gate done;
+  auto begin = clock::now();
+  loop->after(30ms, [&] {
+    order.push_back(3);
+    done.open();
+  });
+  loop->after(10ms, [&] { order.push_back(1); });
+  loop->after(20ms, [&] { order.push_back(2); });
+  REQUIRE(done.wait());
+  CHECK(order == std::vector<int>{1, 2, 3});
+  CHECK(clock::now() - begin >= 30ms);
+}
+
+TEST_CASE("timers of one time run in the order of their setting", "[io_loop]") {
+  auto loop = started();
+  std::vector<int> order;
+  gate done;
+  on_role(*loop, [&] {
+    for (int i = 0; i < 10; ++i)
+      loop->after(0ms, [&, i] { order.push_back(i); });
+    loop->after(5ms, [&] { done.open(); });
+  });
+  REQUIRE(done.wait());
+  CHECK(order == std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+}
+
+TEST_CASE("a timer is on time, though not early", "[io_loop]") {
+  auto loop = started();
+  auto best = clock::duration::max();
+  for (int i = 0; i < 5; ++i) {
+    std::promise<clock::time_point> ran;
+    auto set = clock::now();
+    loop->after(20ms, [&] { ran.set_value(clock::now()); });
+    auto took = ran.get_future().get() - set;
+    REQUIRE(took >= 20ms);
+    best = std::min(best, took);
+  }
+  CHECK(best < 35ms);
+}
+
+TEST_CASE("an earlier timer that is set later runs on time", "[io_loop]") {
+  auto loop = started();
+  loop->after(1h, [] {});
+  on_role(*loop, [] {}); // it waits for the hour now
+  gate done;
+  loop->after(1ms, [&] { done.open(); });
+  CHECK(done.wait());
+}
+
+TEST_CASE("a cancelled timer does not run, and its number is not used again", "[io_loop]") {
+  auto loop = started();
+  std::atomic<int> ran{0};
+  gate done;
+  auto first = loop->after(5ms, [&] { ++ran; });
+  auto second = loop->after(10ms, [&] { done.open(); });
+  CHECK(first != second);
+  CHECK(first != 0);
+  loop->cancel(first);
+  loop->cancel(first);
+  loop->cancel(0);
+  loop->cancel(second + 100);
+  REQUIRE(done.wait());
+  loop->cancel(second); // it has run
+  CHECK(ran == 0);
+  CHECK(loop->after(1h, [] {}) > second);
+}
+
+TEST_CASE("a timer can cancel another of the same time", "[io_loop]") {
+  auto loop = started();
+  auto ran = 0;
+  io_loop::timer victim = 0;
+  gate done;
+  on_role(*loop, [&] {
+    loop->after(0ms, [&] { loop->cancel(victim); });
+    victim = loop->after(0ms, [&] { ++ran; });
+    loop->after(0ms, [&] { done.open(); });
+  });
+  REQUIRE(done.wait());
+  CHECK(ran == 0);
+}
+
+TEST_CASE("a timer that sets itself again without delay leaves room for others", "[io_loop]") {
+  auto loop = started();
+  std::atomic<bool> stop{false};
+  std::function<void()> again = [&] {
+    if (!stop)
+      loop->after(0ms, again);
+  };
+  loop->after(0ms, again);
+  on_role(*loop, [] {});
+  stop = true;
+  on_role(*loop, [] {});
+}
+
+TEST_CASE("a timer beyond all time neither runs nor harms", "[io_loop]") {
+  auto loop = started();
+  std::atomic<int> ran{0};
+  for (auto delay : {std::chrono::milliseconds::max(), std::chrono::milliseconds{24h * 365 * 200},
+                     std::chrono::milliseconds{24h * 50}})
+    loop->after(delay, [&] { ++ran; });
+  gate done;
+  loop->after(20ms, [&] { done.open(); });
+  REQUIRE(done.wait());
+  CHECK(ran == 0);
+  gate at_once;
+  loop->after(std::chrono::milliseconds::min(), [&] { at_once.open(); });
+  CHECK(at_once.wait());
+}
+
+TEST_CASE("a ready job that is alone runs on the thread that offered it, without the role", "[io_loop]") {
+  auto loop = started();
+  work one;
+  auto inside = true;
+  one.inside = [&] { inside = loop->here(); };
+  std::thread::id role;
+  on_role(*loop, [&] {
+    role = std::this_thread::get_id();
+    loop->offer(one.job());
+  });
+  REQUIRE(one.done.wait());
+  CHECK(one.thread == role);
+  CHECK_FALSE(inside);
+  CHECK(one.handed_over == 0);
+}
+
+TEST_CASE("a ready job may post", "[io_loop]") {
+  auto loop = started();
+  work one;
+  gate ran;
+  one.inside = [&] { loop->post([&] { ran.open(); }); };
+  on_role(*loop, [&] { loop->offer(one.job()); });
+  CHECK(ran.wait());
+}
+
+TEST_CASE("a ready job that sleeps does not hold up posted jobs and timers", "[io_loop]") {
+  test::leak_check leaks;
+  auto loop = started();
+  work slow;
+  on_role(*loop, [&] { loop->offer(slow.job()); });
+  REQUIRE(slow.started.wait());
+  CHECK(delay_of_post(*loop) < 10ms);
+  gate due;
+  loop->after(5ms, [&] { due.open(); });
+  CHECK(due.wait(5s));
+  std::thread::id role;
+  on_role(*loop, [&] { role = std::this_thread::get_id(); });
+  CHECK(role != slow.thread);
+  slow.finish.open();
+  REQUIRE(slow.done.wait());
+}
+
+TEST_CASE("the role is taken over within some milliseconds", "[io_loop]") {
+  auto loop = started();
+  auto best = clock::duration::max();
+  for (int i = 0; i < 10; ++i) {
+    work slow;
+    std::promise<clock::time_point> ran;
+    on_role(*loop, [&] { loop->offer(slow.job()); });
+    REQUIRE(slow.started.wait());
+    auto posted = clock::now();
+    loop->post([&] { ran.set_value(clock::now()); });
+    best = std::min(best, ran.get_future().get() - posted);
+    slow.finish.open();
+    REQUIRE(slow.done.wait());
+    on_role(*loop, [] {});
+  }
+  CHECK(best < 10ms);
+}
+
+TEST_CASE("several ready jobs are handed over, each once", "[io_loop]") {
+  auto loop = started();
+  std::array<work, 5> jobs;
+  on_role(*loop, [&] {
+    for (auto& each : jobs)
+      loop->offer(each.job());
+  });
+  for (auto& each : jobs)
+    REQUIRE(each.started.wait());
+  on_role(*loop, [] {});
+  for (auto& each : jobs) {
+    CHECK(each.handed_over == 1);
+    CHECK(each.thread == std::thread::id{});
+  }
+}
+
+TEST_CASE("with one ready job at work the next one is handed over, and I/O goes on", "[io_loop]") {
+  auto loop = started();
+  work slow;
+  on_role(*loop, [&] { loop->offer(slow.job()); });
+  REQUIRE(slow.started.wait());
+  work next;
+  on_role(*loop, [&] { loop->offer(next.job()); });
+  REQUIRE(next.started.wait());
+  CHECK(next.handed_over == 1);
+  CHECK(delay_of_post(*loop) < 10ms);
+  slow.finish.open();
+  REQUIRE(slow.done.wait());
+}
+
+TEST_CASE("after a slow ready job both threads are there again", "[io_loop]") {
+  auto loop = started();
+  for (int round = 0; round < 20; ++round) {
+    work slow;
+    on_role(*loop, [&] { loop->offer(slow.job()); });
+    REQUIRE(slow.started.wait());
+    on_role(*loop, [] {}); // the other one has taken over
+    slow.finish.open();
+    REQUIRE(slow.done.wait());
+    // the thread that was busy stands by before long: ready jobs are run again instead of handed over
+    for (auto deadline = clock::now() + 10s;;) {
+      work quick;
+      quick.finish.open();
+      on_role(*loop, [&] { loop->offer(quick.job()); });
+      REQUIRE(quick.started.wait());
+      if (quick.handed_over == 0) {
+        REQUIRE(quick.done.wait());
+        break;
+      }
+      REQUIRE(clock::now() < deadline);
+    }
+  }
+}
+
+TEST_CASE("many ready jobs, quick and slow, are each run or handed over once", "[io_loop]") {
+  test::leak_check leaks;
+  auto loop = started();
+  constexpr int count = 2000;
+  std::atomic<int> ran{0};
+  struct counting {
+    std::atomic<int>* ran;
+    static void run(void* context, void* subject) {
+      auto number = reinterpret_cast<std::uintptr_t>(subject);
+      if (number % 400 == 0)
+        std::this_thread::sleep_for(3ms);
+      ++*static_cast<counting*>(context)->ran;
+    }
+  } counter{&ran};
+  for (std::uintptr_t i = 0; i < count; ++i)
+    loop->post([&, i] { loop->offer({&counting::run, &counting::run, &counter, reinterpret_cast<void*>(i)}); });
+  for (auto deadline = clock::now() + 10s; ran < count && clock::now() < deadline;)
+    std::this_thread::yield();
+  CHECK(ran == count);
+}
+
+TEST_CASE("stop drops what did not run, now and later", "[io_loop]") {
+  test::leak_check leaks;
+  auto loop = started();
+  auto alive = std::make_shared<int>(0);
+  std::atomic<int> ran{0};
+  gate blocked;
+  gate entered;
+  loop->post([&] {
+    entered.open();
+    blocked.wait();
+  });
+  REQUIRE(entered.wait());
+  for (int i = 0; i < 10; ++i) {
+    loop->post([&, alive] { ++ran; });
+    loop->after(1h, [&, alive] { ++ran; });
+  }
+  CHECK(alive.use_count() == 21);
+  std::thread stopper{[&] { loop->stop(); }};
+  loop->after(0ms, [&] { ++ran; });
+  blocked.open();
+  stopper.join();
+  auto before = ran.load(); // what was posted before `stop` may run or not
+  CHECK(alive.use_count() == 1);
+  loop->post([&, alive] { ++ran; });
+  CHECK(loop->after(0ms, [&, alive] { ++ran; }) == 0);
+  CHECK(alive.use_count() == 1);
+  loop->stop();
+  loop.reset();
+  CHECK(ran == before);
+}
+
+TEST_CASE("what is dropped may post and set timers", "[io_loop]") {
+  test::leak_check leaks;
+  auto loop = started();
+  struct poster {
+    io_loop* loop;
+    ~poster() {
+      loop->post([] {});
+      loop->after(0ms, [] {});
+      loop->cancel(1);
+    }
+  };
+  loop->after(1h, [keep = std::make_shared<poster>(poster{loop.get()})] {});
+  loop->stop();
+}
+
+TEST_CASE("stop waits for a ready job that is at work", "[io_loop]") {
+  test::leak_check leaks;
+  auto loop = started();
+  work slow;
+  std::atomic<bool> ended{false};
+  slow.inside = [&] {
+    slow.finish.wait();
+    ended = true;
+  };
+  on_role(*loop, [&] { loop->offer(slow.job()); });
+  REQUIRE(slow.started.wait());
+  std::thread releaser{[&] {
+    std::this_thread::sleep_for(20ms);
+    slow.finish.open();
+  }};
+  loop->stop();
+  CHECK(ended);
+  releaser.join();
+}
+
+TEST_CASE("what was offered and did not run is handed over by stop", "[io_loop]") {
+  auto loop = started();
+  work late;
+  late.finish.open();
+  gate stopping;
+  gate entered;
+  loop->post([&] {
+    entered.open();
+    stopping.wait();
+    loop->offer(late.job());
+  });
+  REQUIRE(entered.wait());
+  std::thread stopper{[&] { loop->stop(); }};
+  stopping.open();
+  stopper.join();
+  CHECK((late.handed_over == 1 || late.thread != std::thread::id{}));
+}
