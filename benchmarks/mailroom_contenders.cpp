@@ -131,6 +131,7 @@ contender in_one_process(std::string name, std::string about, std::optional<tran
 std::vector<contender> mailroom_contenders() {
   return {
     between_processes(transport::pipe, "an actor in another process, over a Unix stream socket", true),
+    between_processes(transport::shared_memory, "the same through shared memory, with a short spin", true),
     in_one_process("mailroom/memory", "an actor in another system of the same process", transport::memory),
     in_one_process("mailroom/local", "an actor in the caller's own system: no frames, no encoding", std::nullopt),
   };

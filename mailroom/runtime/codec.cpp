@@ -4,6 +4,9 @@
 
 #include <caf/detail/dynamic_message_data.hpp>
 
+#include <cstring>
+#include <optional>
+
 namespace mailroom {
 
 namespace {
@@ -79,21 +82,63 @@ template <class F> auto guarded(F body) -> decltype(body()) {
 
 constexpr std::size_t max_elements_of_a_message = 255;
 
+/// What other processes call their types may stand in a log line.
+std::string printable(std::string text) {
+  std::replace_if(
+    text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
+}
+
+/// The names of a message's types: few, mostly one.
+class name_list {
+public:
+  void resize(std::size_t count) {
+    count_ = count;
+    if (count > few_.size())
+      many_.resize(count);
+  }
+  std::span<std::string_view> all() noexcept {
+    return count_ > few_.size() ? std::span{many_} : std::span{few_}.first(count_);
+  }
+  std::span<const std::string_view> all() const noexcept { return const_cast<name_list*>(this)->all(); }
+
+private:
+  std::size_t count_ = 0;
+  std::array<std::string_view, 8> few_;
+  std::vector<std::string_view> many_;
+};
+
 /// The names at the front of a payload; `in` is left at the values.
-expected<std::vector<std::string_view>> read_names(body_reader& in) {
-  std::vector<std::string_view> names(in.u8());
-  for (auto& name : names)
+expected<name_list> read_names(body_reader& in) {
+  name_list names;
+  names.resize(in.u8());
+  for (auto& name : names.all())
     name = in.text8();
   if (!in.ok())
     return fail(errc::undecodable, "undecodable: the list of types is cut off");
   return names;
 }
 
-/// What other processes call their types may stand in a log line.
-std::string printable(std::string text) {
-  std::replace_if(
-    text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return text;
+/// Reads the names of `bytes` where that is one name and the same as `last`'s; returns the values behind it.
+std::optional<std::span<const std::byte>> only_type_is(const message_type* last, std::span<const std::byte> bytes) {
+  constexpr std::size_t counts = 2; // of the names, and of the name's bytes
+  if (last == nullptr)
+    return std::nullopt;
+  auto& name = last->name;
+  if (bytes.size() < counts + name.size() || bytes[0] != std::byte{1} || bytes[1] != static_cast<std::byte>(name.size())
+      || std::memcmp(bytes.data() + counts, name.data(), name.size()) != 0)
+    return std::nullopt;
+  return bytes.subspan(counts + name.size());
+}
+
+/// Loads with `load(archive)`, which must leave nothing over.
+template <class Load> expected<caf::message> decode_values(std::span<const std::byte> bytes, Load load) {
+  return guarded([&]() -> expected<caf::message> {
+    input_archive archive{bytes.data(), bytes.size()};
+    caf::message result = load(archive);
+    archive.finish();
+    return result;
+  });
 }
 
 std::string joined(std::span<const std::string_view> names) {
@@ -164,32 +209,33 @@ expected<void> encode(byte_buffer& target, const caf::type_erased_tuple& values)
 }
 
 expected<caf::message> decode(std::span<const std::byte> bytes) {
+  // mostly one value, of the same type as before
+  thread_local const message_type* last = nullptr;
+  if (auto values = only_type_is(last, bytes))
+    return decode_values(*values, [](input_archive& in) { return last->load(in); });
   body_reader in{bytes};
   auto names = read_names(in);
   if (!names)
     return tl::unexpected{names.error()};
-  auto& registry = message_registry::instance();
   std::vector<const message_type*> types;
-  for (auto& name : *names) {
-    types.push_back(registry.find(name));
-    if (types.back() == nullptr)
+  for (auto& name : names->all()) {
+    auto* type = message_registry::instance().find(name);
+    if (type == nullptr)
       return fail(errc::unknown_type,
                   printable("unknown type: this process has no message \"" + std::string{name} + "\""));
+    types.push_back(type);
   }
-  return guarded([&]() -> expected<caf::message> {
-    auto rest = in.rest();
-    input_archive archive{rest.data(), rest.size()};
-    caf::message result;
-    if (types.size() == 1) {
-      result = types.front()->load(archive);
-    } else if (!types.empty()) {
-      auto data = caf::make_counted<caf::detail::dynamic_message_data>();
-      for (auto* type : types)
-        data->append(type->load_element(archive));
-      result = caf::message{caf::message::data_ptr{std::move(data)}};
-    }
-    archive.finish();
-    return result;
+  if (types.empty())
+    return decode_values(in.rest(), [](input_archive&) { return caf::message{}; });
+  if (types.size() == 1) {
+    last = types.front();
+    return decode_values(in.rest(), last->load);
+  }
+  return decode_values(in.rest(), [&](input_archive& archive) {
+    auto data = caf::make_counted<caf::detail::dynamic_message_data>();
+    for (auto* type : types)
+      data->append(type->load_element(archive));
+    return caf::message{caf::message::data_ptr{std::move(data)}};
   });
 }
 
@@ -199,11 +245,11 @@ expected<void> decode_into(std::span<const std::byte> bytes, std::span<const mes
   auto names = read_names(in);
   if (!names)
     return tl::unexpected{names.error()};
-  auto same =
-    std::equal(names->begin(), names->end(), types.begin(), types.end(),
-               [](std::string_view name, const message_type* type) { return type != nullptr && type->name == name; });
+  auto same = std::ranges::equal(names->all(), types, [](std::string_view name, const message_type* type) {
+    return type != nullptr && type->name == name;
+  });
   if (!same)
-    return fail(errc::unexpected_reply, "unexpected reply: " + joined(*names));
+    return fail(errc::unexpected_reply, "unexpected reply: " + joined(names->all()));
   return guarded([&]() -> expected<void> {
     auto rest = in.rest();
     input_archive archive{rest.data(), rest.size()};
@@ -224,7 +270,7 @@ std::string describe(const caf::type_erased_tuple& values) {
 std::string describe(std::span<const std::byte> bytes) {
   body_reader in{bytes};
   auto names = read_names(in);
-  return names ? joined(*names) : "bytes that are no message";
+  return names ? joined(names->all()) : "bytes that are no message";
 }
 
 } // namespace codec

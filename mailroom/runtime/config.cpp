@@ -2,6 +2,8 @@
 
 #include <mailroom/runtime/address.hpp>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 
@@ -39,6 +41,15 @@ expected<void> set_milliseconds(config& target, std::string_view value) {
   return {};
 }
 
+expected<void> set_longest_spin(config& target, std::string_view value) {
+  constexpr std::size_t most = 1'000; // who looks for longer than that is broken
+  auto count = number(value);
+  if (!count || *count > most)
+    return bad_value(value, "a number of microseconds up to 1000");
+  target.longest_spin = std::chrono::microseconds{static_cast<std::chrono::microseconds::rep>(*count)};
+  return {};
+}
+
 template <std::size_t config::*Field> expected<void> set_size(config& target, std::string_view value) {
   auto count = number(value);
   if (!count)
@@ -60,17 +71,17 @@ expected<void> set_directory(config& target, std::string_view value) {
   return {};
 }
 
+constexpr std::array all_transports{transport_kind::memory, transport_kind::pipe, transport_kind::shared_memory};
+
 expected<void> set_transports(config& target, std::string_view value) {
   std::vector<transport_kind> kinds;
   for (std::size_t begin = 0; begin <= value.size();) {
     auto end = std::min(value.find(',', begin), value.size());
     auto name = value.substr(begin, end - begin);
-    if (name == "memory")
-      kinds.push_back(transport_kind::memory);
-    else if (name == "pipe")
-      kinds.push_back(transport_kind::pipe);
-    else
-      return bad_value(name, "a transport: memory or pipe");
+    auto kind = std::ranges::find(all_transports, name, [](auto each) { return to_string(each); });
+    if (kind == all_transports.end())
+      return bad_value(name, "a transport: memory, pipe or shared_memory");
+    kinds.push_back(*kind);
     begin = end + 1;
   }
   target.transports = std::move(kinds);
@@ -91,7 +102,8 @@ const std::vector<entry>& entries() {
   static const std::vector<entry> result{
     {{"process", "this process's name"}, set_process},
     {{"dir", "the runtime directory"}, set_directory},
-    {{"transports", "memory and pipe, in order of preference, separated by commas"}, set_transports},
+    {{"transports", "memory, pipe and shared_memory, in order of preference, separated by commas"}, set_transports},
+    {{"longest-spin", "microseconds that who waits on shared memory looks before it sleeps"}, set_longest_spin},
     {{"log-level", "debug, info, warning or error"}, set_log_level},
     {{"request-timeout", "milliseconds until a request fails"}, set_milliseconds<&config::request_timeout>},
     {{"send-timeout", "milliseconds that send waits for room"}, set_milliseconds<&config::send_timeout>},
@@ -127,7 +139,14 @@ std::string_view to_string(level value) noexcept {
 }
 
 std::string_view to_string(transport_kind value) noexcept {
-  return value == transport_kind::memory ? "memory" : "pipe";
+  switch (value) {
+    case transport_kind::memory:
+      return "memory";
+    case transport_kind::shared_memory:
+      return "shared_memory";
+    default:
+      return "pipe";
+  }
 }
 
 const std::vector<config_option>& config_options() {

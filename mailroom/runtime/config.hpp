@@ -21,8 +21,9 @@ MAILROOM_EXPORT std::string_view to_string(level value) noexcept;
 
 /// The ways of moving frames between two processes; see docs/architecture.md.
 enum class transport_kind : std::uint8_t {
-  memory, ///< two systems in one process
-  pipe    ///< Unix-domain stream socket on POSIX, named pipe on Windows
+  memory,       ///< two systems in one process
+  pipe,         ///< Unix-domain stream socket on POSIX, named pipe on Windows
+  shared_memory ///< rings in memory that both processes map, agreed on over `pipe`, which serves where that is not possible
 };
 
 MAILROOM_EXPORT std::string_view to_string(transport_kind value) noexcept;
@@ -43,6 +44,10 @@ struct config {
 
   /// In order of preference. Add `memory` in front for several systems in one process.
   std::vector<transport_kind> transports{transport_kind::pipe};
+
+  /// `shared_memory` only: how long a thread that waits looks for itself before it sleeps, while that pays. 0: it sleeps at once. Higher:
+  /// faster answers from a peer that takes its time, for processor time. Microseconds; some 20 hide what waking a thread costs.
+  std::chrono::microseconds longest_spin{20};
 
   /// The deadline of `request` where the call has none of its own.
   std::chrono::milliseconds request_timeout{5000};
@@ -91,7 +96,7 @@ struct config {
 
 /// `base` with what the environment says: MAILROOM_PROCESS, MAILROOM_DIR, MAILROOM_TRANSPORTS (comma-separated), MAILROOM_LOG_LEVEL,
 /// MAILROOM_REQUEST_TIMEOUT, MAILROOM_SEND_TIMEOUT, MAILROOM_WAIT_FOR_PROCESS and MAILROOM_HUNG_AFTER (milliseconds),
-/// MAILROOM_MAX_MESSAGE and MAILROOM_MAX_QUEUED_BYTES (bytes). A value that is none fails with `system_error` and names the variable.
+/// MAILROOM_LONGEST_SPIN (microseconds), MAILROOM_MAX_MESSAGE and MAILROOM_MAX_QUEUED_BYTES (bytes). A value that is none fails with `system_error` and names the variable.
 /// The `system` itself looks at MAILROOM_DIR alone. For the command line see mailroom/command_line.hpp.
 MAILROOM_EXPORT expected<config> config_from_environment(config base = {});
 

@@ -4,6 +4,57 @@
 
 namespace mailroom {
 
+namespace {
+
+/// The memory of elements that are gone, for those to come: at most as many as are in flight within a round of reading.
+class spare_elements {
+public:
+  static constexpr std::size_t most = 256;
+
+  ~spare_elements() {
+    gone = true;
+    for (auto* each : spare_)
+      ::operator delete(each);
+  }
+
+  void* take() noexcept {
+    if (spare_.empty())
+      return nullptr;
+    auto* result = spare_.back();
+    spare_.pop_back();
+    return result;
+  }
+
+  bool keep(void* memory) noexcept {
+    if (spare_.size() >= most)
+      return false;
+    if (spare_.capacity() == 0)
+      spare_.reserve(most);
+    spare_.push_back(memory);
+    return true;
+  }
+
+  static thread_local bool gone; ///< the thread is ending, and its list with it
+
+private:
+  std::vector<void*> spare_;
+};
+
+thread_local bool spare_elements::gone = false;
+thread_local spare_elements spare;
+
+} // namespace
+
+void* delivery::operator new(std::size_t size) {
+  auto* kept = spare_elements::gone ? nullptr : spare.take();
+  return kept != nullptr ? kept : ::operator new(size);
+}
+
+void delivery::operator delete(void* memory) noexcept {
+  if (spare_elements::gone || !spare.keep(memory))
+    ::operator delete(memory);
+}
+
 void deliver(core& where, local_mailbox_ptr to, caf::strong_actor_ptr sender, caf::message_id id, caf::message what,
              std::optional<request_origin> origin, caf::execution_unit* unit) {
   caf::strong_actor_ptr open;

@@ -17,6 +17,10 @@ public:
            caf::strong_actor_ptr open);
   ~delivery() override;
 
+  /// Each thread keeps some of the memory for the next ones.
+  static void* operator new(std::size_t size);
+  static void operator delete(void* memory) noexcept;
+
   caf::type_erased_tuple& content() override;
   const caf::type_erased_tuple& content() const override;
   caf::message move_content_to_message() override;

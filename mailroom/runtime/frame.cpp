@@ -1,5 +1,6 @@
 #include <mailroom/runtime/frame.hpp>
 
+#include <algorithm>
 #include <cassert>
 
 namespace mailroom {
@@ -38,6 +39,12 @@ expected<frame_header> read_header(std::span<const std::byte> data, std::size_t 
                                 "a frame of " + std::to_string(result.size) + " bytes where at most "
                                   + std::to_string(max_body) + " are allowed"}};
   return result;
+}
+
+std::size_t frame_size(std::span<const std::byte> frames) noexcept {
+  if (frames.size() < frame_header_size)
+    return frames.size();
+  return std::min(frame_header_size + body_reader{frames}.u32(), frames.size());
 }
 
 frame_writer::frame_writer(byte_buffer& target, frame_kind kind, std::uint64_t id, std::uint8_t flags)

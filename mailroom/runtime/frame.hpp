@@ -5,6 +5,7 @@
 #include <mailroom/runtime/address.hpp>
 #include <mailroom/runtime/bytes.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -36,8 +37,12 @@ enum class frame_kind : std::uint8_t {
   pong = 14,
   goodbye = 15, ///< nothing follows: the sender stops
   // foreseen, and only for peers that announce the feature: see docs/wire_format.md
-  chunk = 16, ///< a piece of a large message
-  credit = 17 ///< room in a mailbox
+  chunk = 16,  ///< a piece of a large message
+  credit = 17, ///< room in a mailbox
+  // between the transports of both sides, before the hello and the welcome: see docs/wire_format.md
+  ring_offer = 18, ///< the connecting side: a shared segment, whose descriptor comes with it
+  ring_begin = 19, ///< what follows from this side comes through the segment
+  ring_refuse = 20 ///< the accepting side: why it stays with the socket
 };
 
 /// Whether this version handles frames of `kind`.
@@ -64,6 +69,9 @@ struct frame_view {
 /// The header at the front of `data`, which holds at least `frame_header_size` bytes. Fails where the reserved part is not 0, a flag is
 /// unknown, or the body is larger than `max_body`: what follows cannot be trusted then.
 expected<frame_header> read_header(std::span<const std::byte> data, std::size_t max_body);
+
+/// How many bytes the frame at the front of `frames` takes, where they are our own: nothing is checked but that it ends with them.
+std::size_t frame_size(std::span<const std::byte> frames) noexcept;
 
 /// An empty buffer of this thread to build a frame in, which keeps its memory from one frame to the next. Until the thread asks again.
 byte_buffer& scratch_buffer();
@@ -94,8 +102,10 @@ public:
 
 private:
   template <class T> void number(T value) {
+    std::array<std::byte, sizeof(T)> bytes;
     for (std::size_t i = 0; i < sizeof(T); ++i)
-      target_.push_back(static_cast<std::byte>(value >> (8 * i)));
+      bytes[i] = static_cast<std::byte>(value >> (8 * i));
+    raw(bytes);
   }
 
   byte_buffer& target_;

@@ -19,7 +19,7 @@ public:
 
   /// Something that became ready to run and may take its time.
   struct ready_job {
-    void (*run)(void* context, void* subject) = nullptr;       ///< here and now
+    bool (*run)(void* context, void* subject) = nullptr;       ///< here and now; returns whether it wants to go on
     void (*hand_over)(void* context, void* subject) = nullptr; ///< give it to somebody else
     void* context = nullptr;
     void* subject = nullptr;
@@ -49,7 +49,7 @@ public:
   /// Whether the calling thread holds the role right now.
   virtual bool here() const noexcept = 0;
 
-  /// Runs `what` after the current round of frames: here, where it is the only one and the other thread stands by, else handed
+  /// Runs `what` after the current round of frames: here, while what is ready is quick and the other thread stands by, else handed
   /// over. Only where `here()`.
   virtual void offer(const ready_job& what) = 0;
 };

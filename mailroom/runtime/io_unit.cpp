@@ -4,8 +4,10 @@ namespace mailroom {
 
 namespace {
 
-/// Messages that one turn of an actor may handle before others get theirs.
-constexpr std::size_t messages_per_turn = 300;
+/// Messages of one turn of an actor, how long it may go on with turns before reading has its own, and how long a turn of light handlers takes.
+constexpr std::size_t messages_per_turn = 100;
+constexpr std::chrono::microseconds longest_run{800};
+constexpr std::chrono::microseconds light_turn{300};
 
 } // namespace
 
@@ -16,16 +18,30 @@ void io_unit::exec_later(caf::resumable* actor) {
     hand_over(this, actor);
 }
 
-void io_unit::run(void* unit, void* actor) {
+bool io_unit::run(void* unit, void* actor) {
+  auto* self = static_cast<io_unit*>(unit);
   auto* job = static_cast<caf::resumable*>(actor);
-  switch (job->resume(static_cast<io_unit*>(unit), messages_per_turn)) {
-    case caf::resumable::resume_later:
-      hand_over(unit, actor);
-      break;
-    default:
+  auto begin = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::duration took{};
+  int turns = 0;
+  for (; took < longest_run; ++turns) {
+    if (job->resume(self, messages_per_turn) != caf::resumable::resume_later) {
       // done, or waiting for its next message: the reference that came with the job ends here
+      self->heavy_runs_ = 0;
       caf::intrusive_ptr_release(job);
+      return false;
+    }
+    took = std::chrono::steady_clock::now() - begin;
   }
+  // what is handled about as fast as it is read stays here, since messages that change threads cost more than they take; what lasts goes to
+  // the workers, and reading goes on beside it. One run tells nothing: another program may have had the core
+  constexpr int patience = 4;
+  self->heavy_runs_ = took > turns * light_turn ? self->heavy_runs_ + 1 : 0;
+  if (self->heavy_runs_ < patience)
+    return true;
+  self->heavy_runs_ = 0;
+  hand_over(unit, actor);
+  return false;
 }
 
 void io_unit::hand_over(void* unit, void* actor) {

@@ -15,11 +15,12 @@ public:
   void exec_later(caf::resumable* actor) override;
 
 private:
-  static void run(void* unit, void* actor);
+  static bool run(void* unit, void* actor);
   static void hand_over(void* unit, void* actor);
 
   io_loop& loop_;
   bool run_where_read_;
+  int heavy_runs_ = 0; // in a row; of whoever runs an actor here
 };
 
 } // namespace mailroom

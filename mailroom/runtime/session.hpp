@@ -73,7 +73,8 @@ private:
   introduction peer_;
   bool said_goodbye_ = false;
 
-  // the reading thread's: the last sender, since mostly the same one speaks
+  // the reading thread's: how many messages came, and the last sender, since mostly the same one speaks
+  unsigned messages_ = 0;
   std::uint64_t last_sender_ = 0;
   caf::strong_actor_ptr last_handle_;
 

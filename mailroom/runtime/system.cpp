@@ -354,14 +354,17 @@ expected<local_mailbox_ptr> find_here(core& where, const route& way) {
 /// Room that a plain thread may wait for.
 expected<void> send_there(core& where, const route& way, const payload& what, const call_options& how, bool may_wait) {
   auto out = way.out();
-  auto deadline = clock::now() + how.timeout.value_or(where.settings().send_timeout);
+  std::optional<clock::time_point> deadline; // the clock is for those who wait
   for (;;) {
     auto sent = way.peer->send(out, what, until(how));
     if (sent)
       return sent;
-    if (sent.error().code() != errc::overloaded || !may_wait || clock::now() >= deadline)
+    auto now = clock::now();
+    if (!deadline)
+      deadline = now + how.timeout.value_or(where.settings().send_timeout);
+    if (sent.error().code() != errc::overloaded || !may_wait || now >= *deadline)
       return tl::unexpected{sent.error().about(way.text())};
-    way.peer->wait_for_room(deadline);
+    way.peer->wait_for_room(*deadline);
   }
 }
 
@@ -449,6 +452,7 @@ void system::begin_call(const destination& to, const payload& what, const call_o
     if (auto still = weak_hub.lock())
       still->loop().cancel(*timer);
     auto keep = weak.lock();
+    detail::actor_scope reading{true}; // who waits here for another reply would wait for himself
     if (executor)
       executor([keep, finish = std::move(finish)]() mutable { finish(); });
     else

@@ -10,6 +10,37 @@
 
 namespace mailroom {
 
+/// What `cut_frames` did: bytes of whole frames, and the size of the frame that has only begun (0: not even its header is there).
+struct cut_result {
+  std::size_t taken = 0;
+  std::size_t wanted = 0;
+};
+
+/// Calls `take` with each whole frame at the front of `bytes`, and stops early where it returns false. `done` hears of each frame's size
+/// once it was taken. Fails where the bytes are no frames; nothing that follows can be trusted then.
+template <class Take, class Done>
+expected<cut_result> cut_frames(std::span<const std::byte> bytes, std::size_t max_body, Take take, Done done) {
+  cut_result result;
+  while (bytes.size() >= frame_header_size) {
+    auto header = read_header(bytes, max_body);
+    if (!header)
+      return tl::unexpected{header.error()};
+    auto size = frame_header_size + header->size;
+    if (bytes.size() < size) {
+      result.wanted = size;
+      return result;
+    }
+    const frame_view frame{*header, bytes.subspan(frame_header_size, header->size)};
+    auto more = take(frame);
+    done(size);
+    result.taken += size;
+    if (!more)
+      return result;
+    bytes = bytes.subspan(size);
+  }
+  return result;
+}
+
 /// One reader at a time.
 class frame_buffer {
 public:
@@ -27,29 +58,35 @@ public:
   /// Calls `take` with each whole frame. Stops early where `take` returns false. Fails where the bytes are no frames; nothing that
   /// follows can be trusted then.
   template <class Take> expected<void> cut(std::size_t max_body, Take take) {
-    while (end_ - begin_ >= frame_header_size) {
-      auto header = read_header({data_.get() + begin_, end_ - begin_}, max_body);
-      if (!header)
-        return tl::unexpected{header.error()};
-      auto size = frame_header_size + header->size;
-      if (end_ - begin_ < size) {
-        wanted_ = size;
-        return {};
-      }
-      frame_view frame{*header, {data_.get() + begin_ + frame_header_size, header->size}};
+    auto outcome = cut_frames({data_.get() + begin_, end_ - begin_}, max_body, take, [this](std::size_t size) {
       begin_ += size;
-      wanted_ = 0;
       ++frames_;
-      if (!take(frame))
-        return {};
-    }
+    });
+    if (!outcome)
+      return tl::unexpected{outcome.error()};
+    wanted_ = outcome->wanted;
     if (begin_ == end_)
       rewind();
     return {};
   }
 
+  /// Forgets what is held.
+  void clear() noexcept {
+    begin_ = end_ = 0;
+    wanted_ = 0;
+  }
+
+  /// How many bytes the frame that has begun still misses; for one whose header is not there, what the header misses.
+  std::size_t missing() const noexcept { return (wanted_ > 0 ? wanted_ : frame_header_size) - (end_ - begin_); }
+
   /// Whether the bytes end within a frame.
   bool partial() const noexcept { return begin_ != end_; }
+
+  /// Whether a whole frame is held, which `cut` has left there.
+  bool whole() const noexcept {
+    auto held = end_ - begin_;
+    return wanted_ == 0 && held >= frame_header_size;
+  }
 
   /// Frames so far, and the size of the one that has begun (0: its header is not there yet).
   std::uint64_t frames() const noexcept { return frames_; }

@@ -1,5 +1,7 @@
 #include <mailroom/transports/io_loop_posix.hpp>
 
+#include <mailroom/transports/adaptive_spin.hpp>
+
 #include <algorithm>
 #include <array>
 #include <poll.h>
@@ -78,6 +80,8 @@ void io_loop_posix::stop() {
   for (auto& each : threads_)
     each.join();
   threads_.clear();
+  ready_.insert(ready_.end(), returned_.begin(), returned_.end());
+  returned_.clear();
   hand_over_all();
   drop_everything();
 }
@@ -93,6 +97,7 @@ void io_loop_posix::drop_everything() {
     timers.swap(timers_);
     timers_by_id_.clear();
   }
+  hot_.reset();
   std::lock_guard guard{handlers_mutex_};
   handlers.swap(handlers_);
 }
@@ -209,9 +214,14 @@ void io_loop_posix::run(int me) {
 
 void io_loop_posix::lead(int me) {
   role_of_this_thread = this;
+  // while a hot handler has work, the others are looked at now and then
+  constexpr int hot_rounds = 16;
   std::array<epoll_event, 64> events;
-  while (!stopping_) {
-    auto count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout());
+  for (int round = 0; !stopping_; ++round) {
+    auto busy = poll_hot();
+    auto count = 0;
+    if (!busy || round % hot_rounds == 0)
+      count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), busy ? 0 : timeout());
     for (int i = 0; i < count; ++i) {
       if (events[i].data.u64 == wake_handle) {
         clear_counter(wake_.get());
@@ -226,6 +236,9 @@ void io_loop_posix::lead(int me) {
       if (target)
         target->on_ready(events[i].events);
     }
+    // whoever reads much goes on by a posted job: what he has read so far comes first
+    if (!run_ready(me))
+      break;
     run_posted();
     run_timers();
     if (!run_ready(me))
@@ -236,7 +249,7 @@ void io_loop_posix::lead(int me) {
 
 int io_loop_posix::timeout() {
   std::lock_guard guard{jobs_mutex_};
-  if (!posted_.empty())
+  if (!posted_.empty() || !ready_.empty())
     return 0;
   if (timers_.empty())
     return -1;
@@ -274,6 +287,32 @@ void io_loop_posix::run_timers() {
   }
 }
 
+void io_loop_posix::keep_hot(std::shared_ptr<io_handler> target, std::chrono::microseconds longest) {
+  hot_longest_ = longest;
+  if (hot_ == target)
+    return;
+  if (auto before = std::exchange(hot_, std::move(target)))
+    post([before] { before->cool(); });
+}
+
+/// Returns whether the hot handler had something to do.
+bool io_loop_posix::poll_hot() {
+  constexpr int polls_between_clocks = 16;
+  if (!hot_)
+    return false;
+  auto target = hot_;
+  auto until = clock::now() + hot_longest_;
+  do {
+    for (int i = 0; i < polls_between_clocks; ++i) {
+      if (target->poll())
+        return true;
+      adaptive_spin::relax();
+    }
+  } while (clock::now() < until && !stopping_);
+  hot_.reset();
+  return target->cool();
+}
+
 void io_loop_posix::hand_over_all() {
   for (auto& each : ready_)
     each.hand_over(each.context, each.subject);
@@ -289,33 +328,66 @@ void io_loop_posix::set_alarm(std::chrono::nanoseconds delay) noexcept {
   ::timerfd_settime(alarm_.get(), 0, &spec, nullptr);
 }
 
-/// Returns whether this thread still holds the role.
+/// Runs what is ready, one after the other, while that is quick; what is left then is better off in parallel. Returns whether this thread
+/// still holds the role.
 bool io_loop_posix::run_ready(int me) {
-  if (ready_.empty())
-    return true;
+  constexpr std::chrono::microseconds quick{200};
   bool alone = false;
   {
     std::lock_guard guard{role_mutex_};
     alone = other_away_;
+    ready_.insert(ready_.end(), returned_.begin(), returned_.end());
+    returned_.clear();
   }
-  // several ready ones are better off in parallel, and with nobody standing by nothing may hold the role up
-  if (alone || ready_.size() > 1) {
-    hand_over_all();
+  if (ready_.empty())
+    return true;
+  auto begin = clock::now();
+  if (alone) {
+    wait_for_the_other(begin);
     return true;
   }
-  auto only = ready_.front();
-  ready_.clear();
-  running_since_ = clock::now().time_since_epoch().count();
+  alone_since_ = {};
+  for (auto left = ready_.size(); left > 0; --left) {
+    auto next = ready_.front();
+    ready_.pop_front();
+    auto now = clock::now();
+    if (now - begin > quick)
+      next.hand_over(next.context, next.subject);
+    else if (!run_one(me, next, now))
+      return false;
+  }
+  return true;
+}
+
+/// With nobody standing by, nothing may hold the role up. But the other one may be back in a moment.
+void io_loop_posix::wait_for_the_other(clock::time_point now) {
+  constexpr std::chrono::microseconds moment{100};
+  if (alone_since_ == clock::time_point{})
+    alone_since_ = now;
+  if (now - alone_since_ > moment)
+    hand_over_all();
+}
+
+/// Returns whether this thread still holds the role: where not, what else is ready is the new holder's.
+bool io_loop_posix::run_one(int me, const ready_job& what, clock::time_point now) {
+  running_since_ = now.time_since_epoch().count();
   set_alarm(patience);
   role_of_this_thread = nullptr; // what the job sends is not part of a round of frames
-  only.run(only.context, only.subject);
-  std::lock_guard guard{role_mutex_};
+  auto goes_on = what.run(what.context, what.subject);
+  std::unique_lock guard{role_mutex_};
   if (holder_ != me) {
     other_away_ = false;
+    if (goes_on)
+      returned_.push_back(what); // most likely another program had the core meanwhile
+    guard.unlock();
+    if (goes_on)
+      wake();
     return false;
   }
   running_since_ = 0;
   role_of_this_thread = this;
+  if (goes_on)
+    ready_.push_back(what); // the others have their turn first
   return true;
 }
 

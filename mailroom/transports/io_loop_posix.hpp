@@ -6,6 +6,7 @@
 #include <mailroom/runtime/system_call_posix.hpp>
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -19,6 +20,12 @@ class io_handler {
 public:
   virtual ~io_handler() = default;
   virtual void on_ready(std::uint32_t events) = 0;
+
+  // for one that was made hot by `keep_hot`
+  /// Does what there is to do; returns whether there was anything.
+  virtual bool poll() { return false; }
+  /// Nobody polls any more. Returns whether there was something to do after all.
+  virtual bool cool() { return false; }
 };
 
 class io_loop_posix final : public io_loop {
@@ -41,6 +48,9 @@ public:
   void change(handle which, int native, std::uint32_t events) noexcept;
   void remove(handle which, int native) noexcept;
 
+  /// Polls `target` instead of sleeping, until nothing came for `longest`. The last one asked for is it. Only where `here()`.
+  void keep_hot(std::shared_ptr<io_handler> target, std::chrono::microseconds longest);
+
 private:
   using clock = std::chrono::steady_clock;
   using timer_queue = std::multimap<clock::time_point, std::pair<timer, job>>;
@@ -54,6 +64,9 @@ private:
   void run_posted();
   void run_timers();
   bool run_ready(int me);
+  bool run_one(int me, const ready_job& what, clock::time_point now);
+  void wait_for_the_other(clock::time_point now);
+  bool poll_hot();
   void hand_over_all();
   void drop_everything();
 
@@ -77,10 +90,15 @@ private:
   std::mutex role_mutex_;
   int holder_ = 0;
   bool other_away_ = false;
+  std::vector<ready_job> returned_; // by one who lost the role over them
   std::atomic<clock::rep> running_since_{0};
   std::atomic<bool> alarm_set_{false};
 
-  std::vector<ready_job> ready_; // touched by the holder only
+  // touched by the holder only
+  std::deque<ready_job> ready_;
+  clock::time_point alone_since_{};
+  std::shared_ptr<io_handler> hot_;
+  std::chrono::microseconds hot_longest_{0};
   std::vector<std::thread> threads_;
 };
 

@@ -107,7 +107,7 @@ private:
       return send_result::full;
     }
     auto first = inbox_.empty();
-    inbox_.push(frame);
+    inbox_.push(byte_buffer{frame.begin(), frame.end()});
     if (driven_)
       arrived_.notify_one();
     else if (first && events_)

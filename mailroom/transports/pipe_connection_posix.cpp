@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <thread>
 
 namespace mailroom {
 
@@ -22,6 +23,9 @@ constexpr std::chrono::milliseconds recv_slice{100};
 /// How long the kernel may take to say that a process is gone after its socket closed: the two happen in one exit, microseconds apart unless
 /// the machine is busy.
 constexpr std::chrono::milliseconds grace_for_exit{50};
+
+/// That are read on the I/O role before others have their turn.
+constexpr int frames_of_a_round = 100;
 
 file_descriptor open_pidfd(int socket, std::uint32_t pid) {
 #ifdef SO_PEERPIDFD
@@ -61,7 +65,8 @@ private:
 };
 
 expected<std::shared_ptr<pipe_connection>> pipe_connection::make(io_loop_posix& loop, const transport_limits& limits,
-                                                                 file_descriptor socket, peer_identity who) {
+                                                                 file_descriptor socket, peer_identity who,
+                                                                 const sharing_policy& sharing) {
   timeval slice{};
   slice.tv_usec = std::chrono::microseconds{recv_slice}.count();
   if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof(slice)) != 0)
@@ -69,16 +74,17 @@ expected<std::shared_ptr<pipe_connection>> pipe_connection::make(io_loop_posix& 
   // as much as the system allows: a large frame then takes fewer turns. Nothing depends on it
   constexpr int wanted = 1 << 20;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
-  return std::make_shared<pipe_connection>(loop, limits, std::move(socket), who);
+  return std::make_shared<pipe_connection>(loop, limits, std::move(socket), who, sharing);
 }
 
 pipe_connection::pipe_connection(io_loop_posix& loop, const transport_limits& limits, file_descriptor socket,
-                                 peer_identity who)
+                                 peer_identity who, const sharing_policy& sharing)
   : loop_{loop},
     limits_{limits},
     socket_{std::move(socket)},
     process_{open_pidfd(socket_.get(), who.pid)},
     who_{who},
+    sharing_{sharing},
     out_{limits} {
   // nop
 }
@@ -112,6 +118,7 @@ expected<void> pipe_connection::start(std::shared_ptr<connection_events> events)
 
 void pipe_connection::expect_hello() {
   half_open_ = true;
+  may_be_offered_ = true;
   loop_.after(limits_.handshake_timeout, [weak = weak_from_this()] {
     if (auto self = weak.lock(); self && self->half_open_)
       self->close({errc::timeout, "connection", "timeout: no hello within the handshake timeout"});
@@ -138,55 +145,103 @@ send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mo
   std::unique_lock guard{write_mutex_};
   if (over_)
     return send_result::closed;
-  if (!out_.empty()) {
-    if (!out_.fits(frame.size(), mode)) {
-      if (mode == send_mode::system) {
-        guard.unlock();
-        close({errc::overloaded, "connection", "overloaded: the peer does not read"});
-        return send_result::closed;
-      }
-      full_ = true;
-      return send_result::full;
+  auto gathers = !writes_shared_ && frame.size() <= frame_queue::small && burst_.goes_on();
+  if (out_.empty() && !gathers) {
+    auto written = write_some(frame);
+    if (written == frame.size())
+      return send_result::sent;
+    if (!written) {
+      // the reading side finds out why, and hands over what the peer had written before
+      guard.unlock();
+      loop_.post([self = shared_from_this()] { self->on_ready(EPOLLIN); });
+      return send_result::closed;
     }
-    keep(frame, 0, owner);
+    keep(frame, owner);
+    out_.pop(*written);
+    if (!flush_locked()) // where memory is shared that is to ask for the bell
+      write_later_locked();
     return send_result::sent;
   }
-  auto written = ::send(socket_.get(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (written == static_cast<ssize_t>(frame.size()))
-    return send_result::sent;
-  if (written < 0 && errno != EAGAIN && errno != EINTR) {
-    // the reading side finds out why, and hands over what the peer had written before
-    guard.unlock();
-    loop_.post([self = shared_from_this()] { self->on_ready(EPOLLIN); });
-    return send_result::closed;
+  if (!out_.fits(frame.size(), mode)) {
+    if (mode == send_mode::system) {
+      guard.unlock();
+      close({errc::overloaded, "connection", "overloaded: the peer does not read"});
+      return send_result::closed;
+    }
+    full_ = true;
+    if (!writing_later_)
+      flush_soon_locked();
+    return send_result::full;
   }
-  keep(frame, written > 0 ? static_cast<std::size_t>(written) : 0, owner);
-  writing_later_ = true;
-  arm(!driven_);
+  keep(frame, owner);
+  if (writing_later_)
+    return send_result::sent; // the socket is full
+  if (full_ || (gathers && out_.bytes() < frame_queue::piece_size))
+    flush_soon_locked(); // who waits for room hears of it from there
+  else if (!flush_locked())
+    write_later_locked();
   return send_result::sent;
 }
 
-/// Queues what is left of a frame. Small ones are copied, so that the caller's buffer stays warm.
-void pipe_connection::keep(std::span<const std::byte> frame, std::size_t written, byte_buffer* owner) {
-  constexpr std::size_t small = std::size_t{16} << 10;
-  if (owner == nullptr || frame.size() <= small) {
-    out_.push(frame, written);
-    return;
+/// Writes the front of `frame` at once, as much as fits; nothing where the socket is over. `write_mutex_` is held.
+std::optional<std::size_t> pipe_connection::write_some(std::span<const std::byte> frame) {
+  if (writes_shared_) {
+    auto written = lane_->write(frame);
+    if (written > 0)
+      lane_->commit();
+    return written;
   }
-  out_.push(std::exchange(*owner, out_.take_spare()), written);
+  auto written = ::send(socket_.get(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (written < 0 && errno != EAGAIN && errno != EINTR)
+    return std::nullopt;
+  return written > 0 ? static_cast<std::size_t>(written) : 0;
+}
+
+/// Queues a frame. Small ones are copied, so that the caller's buffer stays warm.
+void pipe_connection::keep(std::span<const std::byte> frame, byte_buffer* owner) {
+  if (owner == nullptr || frame.size() <= frame_queue::small)
+    out_.push(frame);
+  else
+    out_.push(std::exchange(*owner, out_.take_spare()));
+}
+
+/// There is no room: the I/O role goes on when there is, which the other side's bell tells where memory is shared.
+void pipe_connection::write_later_locked() {
+  writing_later_ = true;
+  if (!writes_shared_)
+    arm(!driven_);
+}
+
+/// What a burst gathers goes out by the hand of the sender once it is much, and by that of the I/O role once the burst is over.
+void pipe_connection::flush_soon_locked() {
+  if (std::exchange(flush_posted_, true))
+    return;
+  loop_.post([self = shared_from_this()] {
+    {
+      std::lock_guard guard{self->write_mutex_};
+      self->flush_posted_ = false;
+    }
+    if (!self->finished_)
+      self->flush_and_tell_room();
+  });
 }
 
 /// Writes what fits. Returns whether the queue is empty. `write_mutex_` is held.
 bool pipe_connection::flush_locked() {
+  if (writes_shared_)
+    return flush_shared_locked();
   constexpr std::size_t most_at_once = 64;
   while (!out_.empty()) {
     std::array<iovec, most_at_once> pieces;
     std::size_t count = 0;
     auto skip = out_.offset();
-    for (auto& frame : out_.frames()) {
-      if (count == most_at_once)
+    auto allowed = left_for_socket_ > 0 ? left_for_socket_ : out_.bytes();
+    for (auto& each : out_.pieces()) {
+      if (count == most_at_once || allowed == 0)
         break;
-      pieces[count++] = {const_cast<std::byte*>(frame.data()) + skip, frame.size() - skip};
+      auto size = std::min(each.bytes.size() - skip, allowed);
+      pieces[count++] = {const_cast<std::byte*>(each.bytes.data()) + skip, size};
+      allowed -= size;
       skip = 0;
     }
     msghdr message{};
@@ -198,7 +253,14 @@ bool pipe_connection::flush_locked() {
         continue;
       return false; // full for now, or over: reading finds out
     }
-    out_.pop(static_cast<std::size_t>(written));
+    auto size = static_cast<std::size_t>(written);
+    out_.pop(size);
+    if (left_for_socket_ > 0 && (left_for_socket_ -= size) == 0) {
+      writes_shared_ = true;
+      arm(!driven_);
+      lane_->let_bells();
+      return flush_shared_locked();
+    }
   }
   return true;
 }
@@ -213,7 +275,7 @@ void pipe_connection::arm(bool reading) {
   auto events = static_cast<std::uint32_t>(EPOLLET | EPOLLRDHUP);
   if (reading)
     events |= EPOLLIN;
-  if (writing_later_)
+  if (writing_later_ && !writes_shared_)
     events |= EPOLLOUT;
   loop_.change(handle_, socket_.get(), events);
 }
@@ -225,47 +287,68 @@ void pipe_connection::on_ready(std::uint32_t events) {
     return;
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
     ending_ = true;
-  if ((events & EPOLLOUT) != 0) {
-    bool room = false;
-    {
-      std::lock_guard guard{write_mutex_};
-      if (flush_locked() && writing_later_) {
-        writing_later_ = false;
-        arm(!driven_);
-      }
-      room = full_ && out_.roomy();
-      full_ = full_ && !room;
-    }
-    if (room)
-      events_->on_room();
-  }
+  if ((events & EPOLLOUT) != 0)
+    flush_and_tell_room();
   if (over_) {
     finish();
     return;
   }
   if ((events & EPOLLIN) == 0 && !ending_)
     return;
+  // turned away, somebody else reads: he looks again when he sees that, or has left by now
+  if (!receive() && !missed_.exchange(true))
+    receive();
+}
+
+/// Reads what is there, on the I/O role. Returns false where somebody else has the reading role.
+bool pipe_connection::receive() {
   std::unique_lock reading{read_mutex_, std::try_to_lock};
   if (!reading)
-    return; // somebody drives, and arms us again afterwards
-  // a peer that never pauses must not keep the role from the others
-  constexpr int rounds = 16;
-  for (int i = 0; i < rounds; ++i) {
+    return false;
+  // a peer that never pauses must not keep the role from the others, nor from those who handle what has come
+  begin_round(frames_of_a_round);
+  while (frames_left_ > 0) {
     auto outcome = read_some(MSG_DONTWAIT);
+    if (outcome == progress::drained && reads_shared_)
+      outcome = rest_or_stay_hot();
     if (outcome == progress::more)
       continue;
     reading.unlock();
     if (outcome == progress::over)
       finish();
-    return;
+    return true;
   }
   loop_.post([self = shared_from_this()] { self->on_ready(EPOLLIN); });
+  return true;
+}
+
+/// Writes what waits, and tells those who wait for room. Any thread.
+void pipe_connection::flush_and_tell_room() {
+  bool room = false;
+  {
+    std::lock_guard guard{write_mutex_};
+    if (!flush_locked()) {
+      if (!writing_later_)
+        write_later_locked();
+    } else if (writing_later_.exchange(false) && !writes_shared_) {
+      arm(!driven_);
+    }
+    room = full_ && out_.roomy();
+    full_ = full_ && !room;
+  }
+  if (room)
+    events_->on_room();
 }
 
 /// One `recv` and the frames that it completes. `read_mutex_` is held.
 pipe_connection::progress pipe_connection::read_some(int flags) {
+  if (reads_shared_)
+    return read_shared(flags);
+  if (in_.whole()) // the last round ended before them
+    return cut_frames() ? progress::more : progress::over;
   auto space = in_.space();
-  auto got = ::recv(socket_.get(), space.data(), space.size(), flags);
+  auto may_stop_early = may_be_offered_; // a descriptor ends what one call reads
+  auto got = read_socket(space, flags);
   if (got < 0) {
     if (errno == EINTR)
       return progress::more;
@@ -278,20 +361,23 @@ pipe_connection::progress pipe_connection::read_some(int flags) {
   in_.commit(static_cast<std::size_t>(got));
   if (!cut_frames())
     return progress::over;
+  --frames_left_; // a frame that comes in many pieces takes its time too
   // a short read has emptied the socket, and the next bytes are a new edge; the end of file may have come with these
-  return static_cast<std::size_t>(got) < space.size() && !ending_ ? progress::drained : progress::more;
+  auto emptied = static_cast<std::size_t>(got) < space.size() && !may_stop_early;
+  return emptied && !ending_ && !in_.whole() ? progress::drained : progress::more;
 }
 
 bool pipe_connection::cut_frames() {
   expected<void> outcome;
+  auto shared_before = reads_shared_.load();
   // the limit may change with a frame: `admit` is called from `on_frame`
   for (bool again = true; again && outcome;) {
     again = false;
     auto limit = max_body_.load();
     outcome = in_.cut(limit, [&](const frame_view& frame) {
-      events_->on_frame(frame);
-      again = limit != max_body_;
-      return !again && !over_;
+      auto more = pass_on(frame) && round_goes_on();
+      again = more && limit != max_body_;
+      return more && !again;
     });
   }
   if (!outcome) {
@@ -300,9 +386,21 @@ bool pipe_connection::cut_frames() {
   }
   if (over_)
     return false;
+  if (reads_shared_ != shared_before)
+    in_.clear(); // what else came through the socket are bells
   if (in_.partial() && !trickle_watched_)
     watch_for_trickle();
   return true;
+}
+
+/// Returns whether to go on with the bytes behind the frame.
+bool pipe_connection::pass_on(const frame_view& frame) {
+  --frames_left_;
+  if (frame.header.kind >= frame_kind::ring_offer)
+    return on_sharing_frame(frame);
+  may_be_offered_ = false;
+  events_->on_frame(frame);
+  return !over_;
 }
 
 /// A frame that has begun must end in time.
@@ -338,14 +436,36 @@ void pipe_connection::check_trickle(std::uint64_t frames) {
 }
 
 bool pipe_connection::drive(clock::time_point deadline, const std::function<bool()>& done) {
-  std::unique_lock reading{read_mutex_, std::try_to_lock};
-  if (!reading || over_ || hung_up_ || loop_.here())
+  if (over_ || hung_up_ || loop_.here() || has_driver_.exchange(true))
     return done();
+  {
+    auto reading = take_reading_role();
+    if (reading && reads_shared_)
+      drive_shared(std::move(reading), deadline, done);
+    else if (reading)
+      drive_socket(std::move(reading), deadline, done);
+  }
+  has_driver_ = false;
+  return done();
+}
+
+/// The I/O role lets go of it after a round, which is soon.
+std::unique_lock<std::mutex> pipe_connection::take_reading_role() {
+  constexpr std::chrono::microseconds soon{200};
+  std::unique_lock reading{read_mutex_, std::try_to_lock};
+  for (auto until = clock::now() + soon; !reading && clock::now() < until; std::this_thread::yield())
+    reading = std::unique_lock{read_mutex_, std::try_to_lock};
+  return reading;
+}
+
+void pipe_connection::drive_socket(std::unique_lock<std::mutex> reading, clock::time_point deadline,
+                                   const std::function<bool()>& done) {
   driven_ = true;
   {
     std::lock_guard guard{write_mutex_};
     arm(false);
   }
+  flush_and_tell_room(); // what a burst has gathered
   auto outcome = progress::more;
   while (outcome != progress::over && !done()) {
     auto now = clock::now();
@@ -356,7 +476,10 @@ bool pipe_connection::drive(clock::time_point deadline, const std::function<bool
       std::lock_guard guard{write_mutex_};
       writing = !out_.empty();
     }
-    if (writing || deadline - now < recv_slice) {
+    begin_round(frames_of_a_round);
+    if (in_.whole()) {
+      outcome = read_some(MSG_DONTWAIT);
+    } else if (writing || deadline - now < recv_slice) {
       if (!wait_readable(deadline))
         continue;
       outcome = read_some(MSG_DONTWAIT);
@@ -364,15 +487,17 @@ bool pipe_connection::drive(clock::time_point deadline, const std::function<bool
       outcome = read_some(0);
     }
   }
+  auto more = in_.whole() || (reads_shared_ && !lane_->sleep());
   driven_ = false;
   reading.unlock(); // before: the I/O role goes away from a lock that is held, and is not called again
   {
     std::lock_guard guard{write_mutex_};
     arm(!driven_);
   }
+  if (more)
+    loop_.post([self = shared_from_this()] { self->on_ready(EPOLLIN); });
   if (outcome == progress::over)
     loop_.post([self = shared_from_this()] { self->finish(); });
-  return done();
 }
 
 /// Waits for bytes until `deadline`, and writes meanwhile what waits to be written. Returns whether there may be bytes.
@@ -380,18 +505,9 @@ bool pipe_connection::wait_readable(clock::time_point deadline) {
   auto left = std::max(deadline - clock::now(), clock::duration::zero());
   left = std::min<clock::duration>(left, recv_slice);
   pollfd waiting{socket_.get(), POLLIN, 0};
-  bool room = false;
-  {
-    std::lock_guard guard{write_mutex_};
-    if (!flush_locked())
-      waiting.events |= POLLOUT;
-    else
-      writing_later_ = false;
-    room = full_ && out_.roomy();
-    full_ = full_ && !room;
-  }
-  if (room)
-    events_->on_room();
+  flush_and_tell_room();
+  if (writing_later_)
+    waiting.events |= POLLOUT;
   timespec time{};
   time.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(left).count();
   time.tv_nsec = (std::chrono::nanoseconds{left} - std::chrono::seconds{time.tv_sec}).count();
@@ -438,6 +554,7 @@ void pipe_connection::finish() {
   {
     std::lock_guard guard{write_mutex_};
     unsent = out_.take_all();
+    std::erase_if(unsent, lane_frames::are_these);
   }
   auto events = std::exchange(events_, nullptr);
   reading.unlock();

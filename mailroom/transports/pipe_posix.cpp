@@ -46,9 +46,9 @@ expected<peer_identity> identify(int socket) {
 /// Accepts on the I/O role. Under EMFILE the spare descriptor lets it turn a caller away instead of spinning on a backlog that never shrinks.
 class acceptor final : public io_handler, public std::enable_shared_from_this<acceptor> {
 public:
-  acceptor(io_loop_posix& loop, const transport_limits& limits, notice say, accept_handler on_accept,
+  acceptor(io_loop_posix& loop, const transport_limits& limits, const sharing_policy& sharing, accept_handler on_accept,
            file_descriptor socket)
-    : loop_{loop}, limits_{limits}, say_{std::move(say)}, on_accept_{std::move(on_accept)}, socket_{std::move(socket)} {
+    : loop_{loop}, limits_{limits}, sharing_{sharing}, on_accept_{std::move(on_accept)}, socket_{std::move(socket)} {
     spare_ = open_spare();
   }
 
@@ -91,7 +91,7 @@ private:
   void welcome(file_descriptor accepted) {
     auto who = identify(accepted.get());
     if (!who) {
-      say_(level::warning, "connection refused: " + to_string(who.error()));
+      sharing_.say(level::warning, "connection refused: " + to_string(who.error()));
       return;
     }
     std::erase_if(half_open_, [](auto& each) {
@@ -103,13 +103,13 @@ private:
       return earlier && !earlier->hung_up();
     });
     if (static_cast<std::size_t>(waiting) >= limits_.max_half_open) {
-      say_(level::warning, "connection refused: " + std::to_string(limits_.max_half_open)
-                             + " others have not said hello; from process " + std::to_string(who->pid));
+      sharing_.say(level::warning, "connection refused: " + std::to_string(limits_.max_half_open)
+                                     + " others have not said hello; from process " + std::to_string(who->pid));
       return;
     }
-    auto opened = pipe_connection::make(loop_, limits_, std::move(accepted), *who);
+    auto opened = pipe_connection::make(loop_, limits_, std::move(accepted), *who, sharing_);
     if (!opened) {
-      say_(level::warning, "connection refused: " + to_string(opened.error()));
+      sharing_.say(level::warning, "connection refused: " + to_string(opened.error()));
       return;
     }
     (*opened)->expect_hello();
@@ -123,13 +123,13 @@ private:
     auto refused = static_cast<bool>(file_descriptor{::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)});
     spare_ = open_spare();
     if (refused)
-      say_(level::error, "connection refused: too many open files");
+      sharing_.say(level::error, "connection refused: too many open files");
     return refused;
   }
 
   io_loop_posix& loop_;
   transport_limits limits_;
-  notice say_;
+  sharing_policy sharing_;
   accept_handler on_accept_;
   file_descriptor socket_;
   file_descriptor spare_;
@@ -158,8 +158,8 @@ private:
 
 class pipe_transport final : public transport {
 public:
-  pipe_transport(io_loop_posix& loop, const transport_limits& limits, notice say)
-    : loop_{loop}, limits_{limits}, say_{std::move(say)} {}
+  pipe_transport(io_loop_posix& loop, const transport_limits& limits, sharing_policy sharing)
+    : loop_{loop}, limits_{limits}, sharing_{std::move(sharing)} {}
 
   expected<std::unique_ptr<listener>> listen(const endpoint& where, accept_handler on_accept) override {
     auto file = where.process.str() + std::string{socket_suffix};
@@ -174,7 +174,7 @@ public:
       return tl::unexpected{system_failure("socket", path)};
     if (::bind(socket.get(), generic(*address), sizeof(*address)) != 0)
       return tl::unexpected{system_failure("bind", path)};
-    auto target = std::make_shared<acceptor>(loop_, limits_, say_, std::move(on_accept), std::move(socket));
+    auto target = std::make_shared<acceptor>(loop_, limits_, sharing_, std::move(on_accept), std::move(socket));
     auto result = std::make_unique<pipe_listener>(target, where);
     if (auto started = target->start(path); !started)
       return tl::unexpected{started.error()};
@@ -197,9 +197,10 @@ public:
     auto who = identify(socket.get());
     if (!who)
       return tl::unexpected{who.error().about(name)};
-    auto result = pipe_connection::make(loop_, limits_, std::move(socket), *who);
+    auto result = pipe_connection::make(loop_, limits_, std::move(socket), *who, sharing_);
     if (!result)
       return tl::unexpected{result.error().about(name)};
+    (*result)->offer_sharing();
     return std::shared_ptr<connection>{*result};
   }
 
@@ -221,13 +222,18 @@ private:
 
   io_loop_posix& loop_;
   transport_limits limits_;
-  notice say_;
+  sharing_policy sharing_;
 };
 
 } // namespace
 
 std::unique_ptr<transport> make_pipe(io_loop_posix& loop, const transport_limits& limits, notice say) {
-  return std::make_unique<pipe_transport>(loop, limits, std::move(say));
+  return std::make_unique<pipe_transport>(loop, limits, sharing_policy{.say = std::move(say)});
+}
+
+std::unique_ptr<transport> make_shared_memory(io_loop_posix& loop, const transport_limits& limits, notice say,
+                                              std::chrono::microseconds longest_spin, bool offers) {
+  return std::make_unique<pipe_transport>(loop, limits, sharing_policy{offers, true, longest_spin, std::move(say)});
 }
 
 } // namespace mailroom

@@ -26,7 +26,7 @@ TEST_CASE("a handle works before the process starts and after it was restarted",
 }
 
 TEST_CASE("one handle for one address", "[addresses]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   CHECK(sys.mailbox("host/echo") == sys.mailbox("host/echo"));
   CHECK(sys.mailbox("host/echo") != sys.mailbox("host/several"));
   if (where == place::here)
@@ -34,7 +34,7 @@ TEST_CASE("one handle for one address", "[addresses]") {
 }
 
 TEST_CASE("an address travels where a handle does not", "[addresses]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   caf::scoped_actor self{sys.actors()};
   auto mine = sys.address_of(caf::actor{self});
   CHECK(mine.number() != 0);
@@ -51,7 +51,7 @@ TEST_CASE("an address travels where a handle does not", "[addresses]") {
 }
 
 TEST_CASE("an actor with a name is addressed by it", "[addresses]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   CHECK(to_string(sys.address_of(sys.mailbox("host/echo"))) == "host/echo");
   auto plain =
     sys.actors().spawn([](caf::event_based_actor*) { return caf::behavior{[](const number& what) { return what; }}; });

@@ -16,7 +16,7 @@ report read_report(mailroom::system& sys) {
 } // namespace
 
 TEST_CASE("messages of one sender arrive in order, each once", "[delivery]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   constexpr std::uint64_t count = 20'000;
   for (std::uint64_t i = 0; i < count; ++i)
     REQUIRE(sys.send("host/recorder", item{1, i, std::vector<std::uint8_t>(i % 97)}));
@@ -26,7 +26,7 @@ TEST_CASE("messages of one sender arrive in order, each once", "[delivery]") {
 }
 
 TEST_CASE("any thread may send, and each one's order is kept", "[delivery]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   constexpr std::uint64_t count = 2'000;
   std::vector<std::thread> senders;
   for (std::uint32_t sender = 0; sender < 6; ++sender) {
@@ -44,7 +44,7 @@ TEST_CASE("any thread may send, and each one's order is kept", "[delivery]") {
 }
 
 TEST_CASE("what actors send keeps its order too", "[delivery]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   constexpr std::uint64_t count = 5'000;
   auto target = sys.mailbox("host/recorder");
   auto sender = sys.actors().spawn([target](caf::event_based_actor* self) {
@@ -69,7 +69,7 @@ TEST_CASE("a message to oneself by name behaves like any other", "[delivery]") {
 }
 
 TEST_CASE("a receiver can answer the sender beside the reply", "[delivery]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   caf::scoped_actor self{sys.actors()};
   auto letters = 0;
   auto replies = 0;
@@ -113,7 +113,7 @@ TEST_CASE("the receiving process counts what it could not deliver", "[delivery]"
 }
 
 TEST_CASE("sent is handled plus rejected plus dead", "[delivery]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   caf::scoped_actor self{sys.actors()};
   for (auto i = 0; i < 50; ++i) {
     static_cast<void>(sys.send("host/recorder", item{1, static_cast<std::uint64_t>(i), {}}));
@@ -132,7 +132,7 @@ TEST_CASE("sent is handled plus rejected plus dead", "[delivery]") {
     auto mine = sys.statistics();
     auto sent = mine.sent;
     auto ended = mine.handled + mine.rejected + mine.dead;
-    if (where == place::elsewhere) {
+    if (where != place::here) {
       auto theirs = sys.request<std::vector<std::uint64_t>>("host/control", std::string{"counts"});
       REQUIRE(theirs);
       ended += theirs->at(1) + theirs->at(2) + theirs->at(3);
@@ -211,7 +211,7 @@ TEST_CASE("an empty queue takes one message of any allowed size", "[delivery]") 
 }
 
 TEST_CASE("send from a handler never waits", "[delivery]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   CHECK(sys.request<text>("host/asker", *mailroom::address::parse("host/nothing"), number{1}) == text{"sent"});
   CHECK(sys.request<text>("host/asker", *mailroom::address::parse("nobody/nothing"), number{1})
         == text{"nobody/nothing: no such process"});

@@ -25,7 +25,7 @@ struct witness {
 } // namespace
 
 TEST_CASE("each monitor is told once when the mailbox ends", "[monitors]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   witness who{sys};
   auto handle = sys.mailbox("host/quitter");
   who.self->monitor(handle);
@@ -47,7 +47,7 @@ TEST_CASE("each monitor is told once when the mailbox ends", "[monitors]") {
 }
 
 TEST_CASE("the reason tells a finished actor from a crashed one", "[monitors]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   witness who{sys};
   who.self->monitor(sys.mailbox("host/crasher"));
   static_cast<void>(sys.request<number>("host/crasher", number{1}));
@@ -63,7 +63,7 @@ TEST_CASE("the reason tells a finished actor from a crashed one", "[monitors]") 
 }
 
 TEST_CASE("an unknown mailbox is told to its monitor at once", "[monitors]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   witness who{sys};
   who.self->monitor(sys.mailbox("host/nobody"));
   auto told = who.downs(1);
@@ -80,7 +80,7 @@ TEST_CASE("an unknown mailbox is told to its monitor at once", "[monitors]") {
 }
 
 TEST_CASE("a monitor that was taken back says nothing", "[monitors]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   witness who{sys};
   auto handle = sys.mailbox("host/quitter");
   who.self->monitor(handle);
@@ -90,7 +90,7 @@ TEST_CASE("a monitor that was taken back says nothing", "[monitors]") {
 }
 
 TEST_CASE("monitors of several mailboxes and actors are told apart", "[monitors]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   witness one{sys};
   witness two{sys};
   one.self->monitor(sys.mailbox("host/quitter"));
@@ -140,7 +140,7 @@ TEST_CASE("the end of a process says how it ended", "[monitors]") {
 }
 
 TEST_CASE("links work across processes, both ways", "[monitors]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   SECTION("the mailbox ends") {
     std::promise<void> is_linked;
     auto linked = sys.actors().spawn([&sys, &is_linked](caf::event_based_actor* self) {
@@ -226,7 +226,7 @@ TEST_CASE("a link to a process that dies ends the actor, on both sides", "[monit
 }
 
 TEST_CASE("exit messages reach their mailbox", "[monitors]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   witness who{sys};
   auto echo = sys.mailbox("host/echo");
   who.self->monitor(echo);
@@ -237,7 +237,7 @@ TEST_CASE("exit messages reach their mailbox", "[monitors]") {
 }
 
 TEST_CASE("a handle that was dropped still tells its monitor", "[monitors]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   witness who{sys};
   who.self->monitor(sys.mailbox("host/quitter")); // nobody keeps the handle
   REQUIRE(sys.send("host/quitter", number{1}));

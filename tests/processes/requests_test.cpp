@@ -3,7 +3,7 @@
 using namespace test;
 
 TEST_CASE("a request gets its reply", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   auto got = sys.request<number>("host/echo", number{7});
   REQUIRE(got);
   CHECK(got->value == 7);
@@ -14,7 +14,7 @@ TEST_CASE("a request gets its reply", "[requests]") {
 }
 
 TEST_CASE("requests and replies may be several values", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   std::vector<std::string> words{"a", "", "c"};
   auto got = sys.request<std::int64_t, bool, double, std::string, std::vector<std::string>, number>(
     "host/several", std::int64_t{-1}, true, 2.5, "text", words, number{9});
@@ -26,7 +26,7 @@ TEST_CASE("requests and replies may be several values", "[requests]") {
 }
 
 TEST_CASE("a typed actor answers under its name", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   CHECK(sys.request<std::int64_t>("host/sum", std::int64_t{2}, std::int64_t{3}) == std::int64_t{5});
   caf::scoped_actor self{sys.actors()};
   auto handle = sys.mailbox<calculator>("host/sum");
@@ -37,20 +37,20 @@ TEST_CASE("a typed actor answers under its name", "[requests]") {
 }
 
 TEST_CASE("request<void> waits for a handler without result", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   CHECK(sys.request<void>("host/nothing", number{1}));
   CHECK(failure_of(sys.request<void>("host/echo", number{1})).code() == errc::unexpected_reply);
 }
 
 TEST_CASE("a reply may come late, by promise", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   auto got = sys.request<number>("host/late", later{20, 4});
   REQUIRE(got);
   CHECK(got->value == 4);
 }
 
 TEST_CASE("a request ends at its deadline", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   auto before = clock::now();
   auto failed = failure_of(sys.request<number>("host/keeper", 100ms, number{1}));
   auto took = clock::now() - before;
@@ -61,7 +61,7 @@ TEST_CASE("a request ends at its deadline", "[requests]") {
 }
 
 TEST_CASE("a reply after the deadline reaches nobody", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   for (auto i = 0; i < 5; ++i) {
     CHECK(failure_of(sys.request<number>("host/late", 20ms, later{40, 1000 + i})).code() == errc::timeout);
     CHECK(sys.request<number>("host/late", later{30, i}) == number{i});
@@ -69,7 +69,7 @@ TEST_CASE("a reply after the deadline reaches nobody", "[requests]") {
 }
 
 TEST_CASE("concurrent requests get each their own reply", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   std::vector<std::thread> callers;
   std::atomic<int> wrong{0};
   for (auto caller = 0; caller < 8; ++caller) {
@@ -89,7 +89,7 @@ TEST_CASE("concurrent requests get each their own reply", "[requests]") {
 }
 
 TEST_CASE("a handler that throws answers with the exception's text, and only its actor ends", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   for (std::string mailbox : {"host/thrower", "host/blocking-thrower"}) {
     CAPTURE(mailbox);
     auto failed = failure_of(sys.request<number>(mailbox, number{1}));
@@ -102,7 +102,7 @@ TEST_CASE("a handler that throws answers with the exception's text, and only its
 }
 
 TEST_CASE("a promise that is dropped answers at once", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   auto before = clock::now();
   auto failed = failure_of(sys.request<number>("host/dropper", number{1}));
   CHECK(failed.code() == errc::remote_error);
@@ -111,7 +111,7 @@ TEST_CASE("a promise that is dropped answers at once", "[requests]") {
 }
 
 TEST_CASE("an actor that ends answers what it left open", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   auto open = sys.request_future<number>("host/keeper", 10s, number{1});
   REQUIRE(sys.send("host/keeper", text{"end"}));
   REQUIRE(open.wait_for(5s) == std::future_status::ready);
@@ -121,7 +121,7 @@ TEST_CASE("an actor that ends answers what it left open", "[requests]") {
 }
 
 TEST_CASE("a request in the mailbox of an actor that ends is answered", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   // the first request holds the actor up, the message after it ends it, and the last one waits behind both
   auto slow = sys.request_future<number>("host/quitter", 10s, text{"over"});
   auto waiting = sys.request_future<number>("host/quitter", 10s, number{2});
@@ -131,7 +131,7 @@ TEST_CASE("a request in the mailbox of an actor that ends is answered", "[reques
 }
 
 TEST_CASE("errors of handlers arrive whole", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   SECTION("mailroom's own") {
     auto failed = failure_of(sys.request<number>("host/failing", text{"closed today"}));
     CHECK(failed.code() == errc::denied);
@@ -162,7 +162,7 @@ TEST_CASE("errors of handlers arrive whole", "[requests]") {
 }
 
 TEST_CASE("what a mailbox does not handle is said", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   auto failed = failure_of(sys.request<number>("host/nothing", text{"?"}));
   CHECK(failed.code() == errc::unexpected_message);
   CHECK(to_string(failed) == "host/nothing: unexpected message: test.text");
@@ -187,12 +187,13 @@ TEST_CASE("a type without a name says so instead of getting lost", "[requests]")
 }
 
 TEST_CASE("a mailbox can delegate to another, wherever it is", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   mailroom::system third{{.process = "third", .directory = world.directory()}};
   spawn_mailboxes(third);
   for (std::string target : {"host/echo", "third/echo", "host/blocking"}) {
     CAPTURE(target);
     auto got = sys.request<number>("host/relay", forward{*mailroom::address::parse(target), 11});
+    INFO((got ? "" : to_string(got.error())));
     REQUIRE(got);
     CHECK(got->value == 11);
   }
@@ -207,14 +208,14 @@ TEST_CASE("a mailbox can delegate to another, wherever it is", "[requests]") {
 }
 
 TEST_CASE("a blocking request in a handler that shares its thread is refused", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   auto echo = *mailroom::address::parse("host/echo");
   CHECK(sys.request<text>("host/asker", echo) == text{"would block"});
   CHECK(sys.request<text>("host/detached-asker", echo) == text{"5"});
 }
 
 TEST_CASE("a future gets what a request would have returned", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   auto one = sys.request_future<number>("host/late", later{20, 1});
   auto two = sys.request_future<number>("host/late", 20ms, later{500, 2});
   auto three = sys.request_future<number>("host/nobody", number{3});
@@ -252,7 +253,7 @@ TEST_CASE("functions are called by the executor where there is one", "[requests]
 }
 
 TEST_CASE("an actor's request, response handlers and errors are CAF's own", "[requests]") {
-  IN_BOTH_PLACES();
+  IN_EVERY_PLACE();
   caf::scoped_actor self{sys.actors()};
   auto echo = sys.mailbox("host/echo");
   std::vector<std::string> events;

@@ -1,6 +1,6 @@
 #pragma once
-// The two places where a mailbox can be: in the test's own process, or in another one. What mailroom promises holds in both, so most
-// tests run in both.
+// The places where a mailbox can be: in the test's own process, or in another one, which is reached over the pipe or through shared memory. What
+// mailroom promises holds in each, so most tests run in each.
 
 #include <support/catch.hpp>
 #include <support/mailboxes.hpp>
@@ -27,10 +27,10 @@ inline constexpr auto slowness = 5;
 inline constexpr auto slowness = 1;
 #endif
 
-enum class place { here, elsewhere };
+enum class place { here, elsewhere, shares_memory };
 
 inline std::string_view to_string(place where) {
-  return where == place::here ? "here" : "elsewhere";
+  return where == place::here ? "here" : where == place::elsewhere ? "elsewhere" : "shares memory";
 }
 
 /// Lines of a log, from any thread.
@@ -71,6 +71,8 @@ public:
     settings.log = log_.callback();
     settings.log_level = mailroom::level::debug;
     settings.process = where == place::here ? "host" : "tester";
+    if (where == place::shares_memory)
+      settings.transports = {mailroom::transport_kind::shared_memory};
     system_ = std::make_unique<mailroom::system>(settings);
     if (where == place::here)
       spawn_mailboxes(*system_);
@@ -90,6 +92,8 @@ public:
 
   void start_host(std::vector<std::string> options = {}) {
     options.insert(options.begin(), "host");
+    if (where_ == place::shares_memory)
+      options.emplace_back("transports=shared_memory");
     host_.emplace(programs / "host", std::move(options), directory_.path());
     auto up = system_->wait_for("host/control", 20s);
     INFO((up ? "" : to_string(up.error())));
@@ -106,9 +110,9 @@ private:
   std::unique_ptr<mailroom::system> system_;
 };
 
-/// Runs the body of a test case in both places.
-#define IN_BOTH_PLACES()                                                                                               \
-  auto where = GENERATE(test::place::here, test::place::elsewhere);                                                    \
+/// Runs the body of a test case in every place.
+#define IN_EVERY_PLACE()                                                                                               \
+  auto where = GENERATE(test::place::here, test::place::elsewhere, test::place::shares_memory);                        \
   CAPTURE(to_string(where));                                                                                           \
   test::world world{where};                                                                                            \
   auto& sys = world.sys()

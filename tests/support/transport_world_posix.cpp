@@ -9,6 +9,8 @@ std::unique_ptr<mailroom::transport> make_transport(mailroom::transport_kind kin
                                                     const mailroom::transport_limits& limits, mailroom::notice say) {
   if (kind == mailroom::transport_kind::memory)
     return mailroom::make_memory(loop, limits);
+  if (kind == mailroom::transport_kind::shared_memory)
+    return mailroom::make_shared_memory(static_cast<mailroom::io_loop_posix&>(loop), limits, std::move(say), 20us);
   return mailroom::make_pipe(static_cast<mailroom::io_loop_posix&>(loop), limits, std::move(say));
 }
 

@@ -79,6 +79,8 @@ TEST_CASE("each option sets its field", "[config]") {
      [&] {
        return target.transports == std::vector{transport_kind::memory, transport_kind::pipe};
      }},
+    {"transports", "shared_memory", [&] { return target.transports == std::vector{transport_kind::shared_memory}; }},
+    {"longest-spin", "50", [&] { return target.longest_spin == 50us; }},
     {"transports", "pipe", [&] { return target.transports == std::vector{transport_kind::pipe}; }},
     {"log-level", "debug", [&] { return target.log_level == level::debug; }},
     {"log-level", "error", [&] { return target.log_level == level::error; }},
@@ -110,10 +112,10 @@ TEST_CASE("a value that is none changes nothing and is named with the option", "
   const std::vector<row> rows{
     {"process", "my bank", "process: my bank: invalid address: a space is not allowed in a name"},
     {"process", "", "process: invalid address: a name is empty"},
-    {"transports", "", "transports: '' is not a transport: memory or pipe"},
-    {"transports", "pipe,", "transports: '' is not a transport: memory or pipe"},
-    {"transports", "pipe,tcp", "transports: 'tcp' is not a transport: memory or pipe"},
-    {"transports", "pipe memory", "transports: 'pipe memory' is not a transport: memory or pipe"},
+    {"transports", "", "transports: '' is not a transport: memory, pipe or shared_memory"},
+    {"transports", "pipe,", "transports: '' is not a transport: memory, pipe or shared_memory"},
+    {"transports", "pipe,tcp", "transports: 'tcp' is not a transport: memory, pipe or shared_memory"},
+    {"transports", "pipe memory", "transports: 'pipe memory' is not a transport: memory, pipe or shared_memory"},
     {"log-level", "Debug", "log-level: 'Debug' is not a level: debug, info, warning or error"},
     {"log-level", "", "log-level: '' is not a level: debug, info, warning or error"},
     {"request-timeout", "5s", "request-timeout: '5s' is not a number of milliseconds up to a day"},
