@@ -81,7 +81,9 @@ ssize_t pipe_connection::read_socket(std::span<std::byte> space, int flags) {
     for (std::size_t i = 0; i < count; ++i) {
       int native = -1;
       std::memcpy(&native, CMSG_DATA(each) + i * sizeof(int), sizeof(native));
-      offered_file_ = file_descriptor{native}; // an earlier one is closed: there is one offer at most
+      file_descriptor received{native};
+      if (!offered_file_) // others are closed: an offer comes with one
+        offered_file_ = std::move(received);
     }
   }
   return got;
