@@ -9,6 +9,7 @@ const std::vector<contender>& contenders() {
     std::vector<contender> all{bare_socket()};
     for (auto& each : mailroom_contenders())
       all.push_back(each);
+    all.push_back(scoped_actor());
 #ifdef MAILROOM_BENCH_BASP
     all.push_back(basp());
 #endif

@@ -171,8 +171,13 @@ private:
 } // namespace
 
 contender bare_socket() {
-  return {"bare socket", "Unix stream socket, two processes, blocking write and read", true, serve,
-          [](const setting& mine, const std::string&) { return std::make_unique<bare_caller>(mine); }};
+  contender result;
+  result.name = "bare socket";
+  result.about = "Unix stream socket, two processes, blocking write and read";
+  result.pinned = true;
+  result.serve = serve;
+  result.open = [](const setting& mine, const std::string&) { return std::make_unique<bare_caller>(mine); };
+  return result;
 }
 
 } // namespace bench

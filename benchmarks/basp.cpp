@@ -92,9 +92,14 @@ private:
 } // namespace
 
 contender basp() {
-  return {
-    "CAF BASP", "libcaf-io over loopback TCP, scoped_actor and anon_send", false, serve,
-    [](const setting& mine, const std::string& greeting) { return std::make_unique<basp_caller>(mine, greeting); }};
+  contender result;
+  result.name = "CAF BASP";
+  result.about = "libcaf-io over loopback TCP, scoped_actor and anon_send";
+  result.serve = serve;
+  result.open = [](const setting& mine, const std::string& greeting) {
+    return std::make_unique<basp_caller>(mine, greeting);
+  };
+  return result;
 }
 
 } // namespace bench

@@ -1,8 +1,24 @@
 #include "contender.hpp"
 
 #include <algorithm>
+#include <stdexcept>
+#include <thread>
 
 namespace bench {
+
+void caller::time_requests(std::size_t count, std::chrono::milliseconds silence, std::size_t payload,
+                           std::vector<std::chrono::steady_clock::duration>& samples) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (silence.count() > 0)
+      std::this_thread::sleep_for(silence);
+    auto before = std::chrono::steady_clock::now();
+    auto echo = request();
+    auto after = std::chrono::steady_clock::now();
+    if (echo.size() != payload)
+      throw std::runtime_error{"an echo of " + std::to_string(echo.size()) + " bytes"};
+    samples.push_back(after - before);
+  }
+}
 
 const contender* find_contender(std::string_view name) {
   auto found = std::ranges::find(contenders(), name, &contender::name);

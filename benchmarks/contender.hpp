@@ -4,9 +4,11 @@
 
 #include "scenario.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,11 +29,18 @@ public:
   /// Sends the payload and waits for its echo, which stays valid until the next call.
   virtual std::string_view request() = 0;
 
+  /// Makes `count` requests one after the other and adds how long each took. Overridden by callers that live elsewhere than on this thread.
+  virtual void time_requests(std::size_t count, std::chrono::milliseconds silence, std::size_t payload,
+                             std::vector<std::chrono::steady_clock::duration>& samples);
+
   /// Sends the payload one way.
   virtual void send() = 0;
 
   /// Waits until everything sent so far has been received; returns how many messages the receiver counted since it was last asked.
   virtual std::uint64_t received() = 0;
+
+  /// How often the other end's process has asked for memory so far, where it can tell.
+  virtual std::optional<std::uint64_t> allocations_there() { return std::nullopt; }
 
   /// How many messages may be on their way before `received` must be called; 0 where the contender bounds its queues itself.
   virtual std::size_t window() const { return 0; }
@@ -43,6 +52,10 @@ struct contender {
 
   /// Whether it is worth rows with both ends tied to cores.
   bool pinned = false;
+
+  /// Whether it makes requests only, and whether those after a silence tell something about it.
+  bool requests_only = false;
+  bool between_processes = true;
 
   /// The other end, in a process of its own: says `tell_caller` once it can be reached, serves until `await_end` returns. Empty: the
   /// caller's process has both ends.
@@ -68,6 +81,7 @@ std::size_t usual_window(const scenario& what) noexcept;
 
 contender bare_socket();
 std::vector<contender> mailroom_contenders();
+contender scoped_actor();
 contender basp();
 
 } // namespace bench

@@ -1,5 +1,6 @@
 #include "lap.hpp"
 
+#include "allocations.hpp"
 #include "machine.hpp"
 #include "peer.hpp"
 
@@ -13,6 +14,7 @@ namespace bench {
 namespace {
 
 using clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
 /// Before the clock runs: connections, caches, the threshold above which malloc asks the kernel.
@@ -24,7 +26,7 @@ constexpr std::chrono::seconds longest_lap{10};
 
 constexpr milliseconds patience_with_start{20'000};
 constexpr milliseconds patience_with_end{20'000};
-constexpr milliseconds patience_with_lap{90'000};
+constexpr milliseconds patience_with_lap{120'000};
 
 /// The nearest-rank percentile; reorders `samples`.
 double percentile(std::vector<clock::duration>& samples, double share) {
@@ -34,28 +36,47 @@ double percentile(std::vector<clock::duration>& samples, double share) {
   return std::chrono::duration<double, std::micro>{*at}.count();
 }
 
-std::vector<clock::duration> time_requests(caller& end, std::size_t payload, std::chrono::duration<double> length,
+std::vector<clock::duration> time_requests(caller& end, const scenario& what, std::chrono::duration<double> length,
                                            std::size_t least) {
   std::vector<clock::duration> samples;
   samples.reserve(std::size_t{1} << 18);
+  constexpr std::size_t between_looks = 10;
+  auto longest = longest_lap + 2 * least * what.silence;
   auto begin = clock::now();
-  for (auto now = begin; (now - begin < length || samples.size() < least) && now - begin < longest_lap;) {
-    auto before = clock::now();
-    auto echo = end.request();
-    now = clock::now();
-    if (echo.size() != payload)
-      throw std::runtime_error{"an echo of " + std::to_string(echo.size()) + " bytes"};
-    samples.push_back(now - before);
-  }
+  for (auto now = begin; (now - begin < length || samples.size() < least) && now - begin < longest; now = clock::now())
+    end.time_requests(std::min(between_looks, std::max<std::size_t>(least, 1)), what.silence, what.payload, samples);
   return samples;
 }
+
+/// In both processes, where the other one can tell.
+class both_allocations {
+public:
+  explicit both_allocations(caller& end) : there_{end.allocations_there()} {}
+
+  void write_to(lap_result& result, caller& end) const {
+    auto samples = static_cast<double>(result.samples);
+    result.allocations = static_cast<double>(here_.sum()) / samples;
+    if (there_)
+      result.allocations_there = static_cast<double>(*end.allocations_there() - *there_) / samples;
+  }
+
+private:
+  std::optional<std::uint64_t> there_;
+  allocation_count here_; // last: what asking costs is not in it
+};
 
 lap_result measure_requests(caller& end, const scenario& what, const lap_plan& plan) {
   if (end.request() != payload_of(what))
     throw std::runtime_error{"the echo is not what was sent"};
-  time_requests(end, what.payload, warm_up_share * plan.length, least_warm_up);
-  auto samples = time_requests(end, what.payload, plan.length, plan.least_samples);
-  return {samples.size(), percentile(samples, 0.5), percentile(samples, 0.99), 0, {}};
+  time_requests(end, what, what.silence.count() > 0 ? 0s : warm_up_share * plan.length, least_warm_up);
+  both_allocations allocations{end};
+  auto samples = time_requests(end, what, plan.length, plan.least_samples);
+  lap_result result;
+  result.samples = samples.size();
+  allocations.write_to(result, end);
+  result.p50 = percentile(samples, 0.5);
+  result.p99 = percentile(samples, 0.99);
+  return result;
 }
 
 /// Sends for `length`; the clock stops when the receiver has answered that everything is there. Returns messages and seconds.
@@ -82,8 +103,13 @@ std::pair<std::uint64_t, double> pour(caller& end, std::size_t payload, std::chr
 
 lap_result measure_one_way(caller& end, const scenario& what, const lap_plan& plan) {
   pour(end, what.payload, warm_up_share * plan.length);
+  both_allocations allocations{end};
   auto [messages, seconds] = pour(end, what.payload, plan.length);
-  return {messages, 0, 0, what.rate(messages, seconds), {}};
+  lap_result result;
+  result.samples = messages;
+  allocations.write_to(result, end);
+  result.rate = what.rate(messages, seconds);
+  return result;
 }
 
 setting setting_of(const lap_plan& plan) {
@@ -152,7 +178,8 @@ lap_result run_lap(const lap_plan& plan) {
   try {
     auto child = child_process::start(command("lap", plan));
     auto told = nlohmann::json::parse(child->read_line(patience_with_lap));
-    result = {told.at("samples"), told.at("p50"), told.at("p99"), told.at("rate"), told.at("error")};
+    result = {told.at("samples"),           told.at("p50"),  told.at("p99"), told.at("rate"), told.at("allocations"),
+              told.at("allocations_there"), told.at("error")};
     child->finish(patience_with_end);
   } catch (const interrupted&) {
     throw;
@@ -174,6 +201,8 @@ void do_lap(const lap_plan& plan) {
                              {"p50", result.p50},
                              {"p99", result.p99},
                              {"rate", result.rate},
+                             {"allocations", result.allocations},
+                             {"allocations_there", result.allocations_there},
                              {"error", result.error}}
                 .dump());
 }

@@ -26,8 +26,10 @@ struct lap_result {
   std::uint64_t samples = 0; ///< requests or messages
   double p50 = 0;            ///< of a request, in microseconds
   double p99 = 0;
-  double rate = 0;   ///< of one-way messages, in the scenario's unit
-  std::string error; ///< what was wrong; the rest means nothing then
+  double rate = 0;              ///< of one-way messages, in the scenario's unit
+  double allocations = 0;       ///< in the caller's process, for each of the samples
+  double allocations_there = 0; ///< in the other process, where it can tell
+  std::string error;            ///< what was wrong; the rest means nothing then
 };
 
 /// In the runner: a lap in a child process. Throws only `interrupted`.

@@ -1,5 +1,6 @@
 // Mailroom itself in its default configuration: over each transport, and within one process. A plain thread calls; an actor answers.
 
+#include "allocations.hpp"
 #include "contender.hpp"
 #include "peer.hpp"
 
@@ -7,8 +8,10 @@
 #include <mailroom/message.hpp>
 
 #include <chrono>
+#include <future>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 
 namespace bench {
 
@@ -22,9 +25,12 @@ struct count_query {
 };
 
 struct tally {
-  std::uint64_t messages = 0; ///< since the last query
-  std::uint64_t dead = 0;     ///< letters of this process, ever
-  template <class Archive> void serialize(Archive& ar) { ar(CEREAL_NVP(messages), CEREAL_NVP(dead)); }
+  std::uint64_t messages = 0;    ///< since the last query
+  std::uint64_t dead = 0;        ///< letters of this process, ever
+  std::uint64_t allocations = 0; ///< of this process, ever
+  template <class Archive> void serialize(Archive& ar) {
+    ar(CEREAL_NVP(messages), CEREAL_NVP(dead), CEREAL_NVP(allocations));
+  }
 };
 
 } // namespace bench
@@ -38,6 +44,7 @@ namespace bench {
 namespace {
 
 using transport = mailroom::transport_kind;
+using clock = std::chrono::steady_clock;
 
 /// For what may have to wait for a long queue.
 constexpr std::chrono::seconds patience{30};
@@ -54,7 +61,7 @@ void spawn_actors(mailroom::system& sys) {
     return {
       [=](const parcel&) { ++*messages; },
       [=, &sys](const count_query&) {
-        return tally{std::exchange(*messages, 0), sys.statistics().dead};
+        return tally{std::exchange(*messages, 0), sys.statistics().dead, allocation_count::total()};
       },
     };
   });
@@ -92,6 +99,10 @@ public:
 
   std::size_t window() const override { return window_; }
 
+  std::optional<std::uint64_t> allocations_there() override {
+    return take(sys_->request<tally>("server/counter", patience, count_query{})).allocations;
+  }
+
 private:
   template <class T> static T take(mailroom::expected<T> result) {
     if (!result)
@@ -106,6 +117,58 @@ private:
   std::optional<mailroom::system> sys_;
 };
 
+/// The one who asks is an actor too: it asks the next time when the reply to the last one has come.
+class actor_caller final : public caller {
+public:
+  actor_caller(const setting& mine, transport over)
+    : payload_{payload_of(mine.what)}, sys_{settings(mine, "client", over)}, server_{sys_.mailbox("server/echo")} {}
+
+  std::string_view request() override {
+    std::vector<clock::duration> ignored;
+    time_requests(1, {}, payload_.bytes.size(), ignored);
+    return echo_.bytes;
+  }
+
+  void time_requests(std::size_t count, std::chrono::milliseconds silence, std::size_t payload,
+                     std::vector<clock::duration>& samples) override {
+    std::promise<std::string> done;
+    sys_.actors().spawn([&](caf::event_based_actor* self) { ask(self, count, silence, payload, samples, done); });
+    if (auto flaw = done.get_future().get(); !flaw.empty())
+      throw std::runtime_error{flaw};
+  }
+
+  void send() override { throw std::logic_error{"requests only"}; }
+  std::uint64_t received() override { throw std::logic_error{"requests only"}; }
+
+private:
+  void ask(caf::event_based_actor* self, std::size_t left, std::chrono::milliseconds silence, std::size_t payload,
+           std::vector<clock::duration>& samples, std::promise<std::string>& done) {
+    if (left == 0) {
+      done.set_value({});
+      return;
+    }
+    if (silence.count() > 0)
+      std::this_thread::sleep_for(silence);
+    auto before = clock::now();
+    self->request(server_, patience, payload_)
+      .then(
+        [=, this, &samples, &done](parcel& echo) {
+          samples.push_back(clock::now() - before);
+          echo_ = std::move(echo);
+          if (echo_.bytes.size() != payload)
+            done.set_value("an echo of another size");
+          else
+            ask(self, left - 1, silence, payload, samples, done);
+        },
+        [&done](caf::error& why) { done.set_value(to_string(mailroom::error{why})); });
+  }
+
+  parcel payload_;
+  parcel echo_;
+  mailroom::system sys_;
+  caf::actor server_;
+};
+
 void serve(const setting& mine, transport over) {
   mailroom::system sys{settings(mine, "server", over)};
   spawn_actors(sys);
@@ -113,25 +176,46 @@ void serve(const setting& mine, transport over) {
   await_end();
 }
 
-contender between_processes(transport over, std::string about, bool pinned) {
-  return {
-    "mailroom/" + std::string{to_string(over)}, std::move(about), pinned,
-    [over](const setting& mine) { serve(mine, over); },
-    [over](const setting& mine, const std::string&) { return std::make_unique<mailroom_caller>(mine, over, false); }};
+contender between_processes(transport over, std::string about) {
+  contender result;
+  result.name = "mailroom/" + std::string{to_string(over)};
+  result.about = std::move(about);
+  result.pinned = true;
+  result.serve = [over](const setting& mine) { serve(mine, over); };
+  result.open = [over](const setting& mine, const std::string&) {
+    return std::make_unique<mailroom_caller>(mine, over, false);
+  };
+  return result;
+}
+
+contender between_actors(transport over) {
+  auto result = between_processes(over, "the same, asked by an actor with `.then`");
+  result.name += ", actor";
+  result.pinned = false;
+  result.requests_only = true;
+  result.open = [over](const setting& mine, const std::string&) { return std::make_unique<actor_caller>(mine, over); };
+  return result;
 }
 
 contender in_one_process(std::string name, std::string about, std::optional<transport> over) {
-  return {std::move(name), std::move(about), false, nullptr, [over](const setting& mine, const std::string&) {
-            return std::make_unique<mailroom_caller>(mine, over, true);
-          }};
+  contender result;
+  result.name = std::move(name);
+  result.about = std::move(about);
+  result.between_processes = false;
+  result.open = [over](const setting& mine, const std::string&) {
+    return std::make_unique<mailroom_caller>(mine, over, true);
+  };
+  return result;
 }
 
 } // namespace
 
 std::vector<contender> mailroom_contenders() {
   return {
-    between_processes(transport::pipe, "an actor in another process, over a Unix stream socket", true),
-    between_processes(transport::shared_memory, "the same through shared memory, with a short spin", true),
+    between_processes(transport::pipe, "an actor in another process, over a Unix stream socket"),
+    between_actors(transport::pipe),
+    between_processes(transport::shared_memory, "an actor in another process, through shared memory"),
+    between_actors(transport::shared_memory),
     in_one_process("mailroom/memory", "an actor in another system of the same process", transport::memory),
     in_one_process("mailroom/local", "an actor in the caller's own system: no frames, no encoding", std::nullopt),
   };

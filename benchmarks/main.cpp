@@ -1,6 +1,7 @@
 // mailroom_bench: how fast mailroom is beside a bare Unix socket doing the same work in the same run. Contenders take turns lap by lap, so
 // that whatever else the machine does hits all of them; a slow result is no failure, a wrong one is.
 
+#include "crowd.hpp"
 #include "lap.hpp"
 #include "machine.hpp"
 #include "peer.hpp"
@@ -30,6 +31,7 @@ struct options {
   std::vector<std::string> contenders;
   std::string json;
   bool no_pinned = false;
+  bool no_crowds = false;
   bool quick = false;
 };
 
@@ -57,6 +59,14 @@ private:
   std::filesystem::path path_;
 };
 
+bool takes_part(const contender& who, const scenario& what, placement where) {
+  if (where != placement::unpinned && (!who.pinned || what.silence.count() > 0))
+    return false;
+  if (what.what == flow::one_way)
+    return !who.requests_only;
+  return what.silence.count() == 0 || who.between_processes; // within a process there is no one to fall asleep
+}
+
 std::vector<row> rows_of(const options& chosen) {
   std::regex only{chosen.only, std::regex::icase};
   auto wanted = [&](const contender& each) {
@@ -73,7 +83,7 @@ std::vector<row> rows_of(const options& chosen) {
       if (where == placement::two_cores && !has_two_cores)
         continue;
       for (auto& who : contenders())
-        if (wanted(who) && (who.pinned || where == placement::unpinned))
+        if (wanted(who) && takes_part(who, what, where))
           result.push_back({what, who.name, where, {}});
     }
   }
@@ -134,10 +144,21 @@ int run(const options& chosen) {
   be_the_first_parent();
   run_directory directory;
   measure(all.rows, chosen, directory.path());
-  fmt::print("{}{}", write_tables(all), write_targets(all));
+  fmt::print("{}", write_tables(all));
+  std::fflush(stdout);
+  others more;
+  if (!chosen.no_crowds && !chosen.quick && chosen.only.empty() && chosen.contenders.empty()) {
+    show("mailboxes, peers and callers");
+    more.crowds = measure_crowds(directory.path());
+    show("idle connections");
+    more.idle = measure_idle(directory.path());
+    show({});
+    fmt::print("{}", write_others(more));
+  }
+  fmt::print("{}", write_targets(all));
   if (json.is_open())
-    json << write_json(how, all);
-  return all.all_right() ? EXIT_SUCCESS : exit_wrong;
+    json << write_json(how, all, more);
+  return all.all_right() && more.all_right() ? EXIT_SUCCESS : exit_wrong;
 }
 
 /// The hidden commands, with which the program starts itself.
@@ -152,6 +173,18 @@ void add_hidden(CLI::App& app, const char* name, lap_plan& plan, double& seconds
   command->add_option("--other-core", plan.other_core);
 }
 
+void add_hidden_crowds(CLI::App& app, crowd& who, std::filesystem::path& directory) {
+  for (auto* name : {"crowd", "serve-crowd"}) {
+    auto* command = app.add_subcommand(name, "")->group("");
+    command->add_option("axis", who.axis)->required();
+    command->add_option("--directory", directory)->required();
+    command->add_option("--peers", who.peers);
+    command->add_option("--mailboxes", who.mailboxes);
+    command->add_option("--callers", who.callers);
+  }
+  app.add_subcommand("idle", "")->group("")->add_option("--directory", directory)->required();
+}
+
 void add_options(CLI::App& app, options& chosen) {
   std::vector<std::string> names;
   for (auto& each : contenders())
@@ -164,6 +197,7 @@ void add_options(CLI::App& app, options& chosen) {
   app.add_option("--contender", chosen.contenders, "Only this one; may be repeated")->check(CLI::IsMember(names));
   app.add_option("--json", chosen.json, "Write the figures to this file too");
   app.add_flag("--no-pinned", chosen.no_pinned, "Leave out the rows with both ends tied to cores");
+  app.add_flag("--no-crowds", chosen.no_crowds, "Leave out many mailboxes, peers and callers, and idle connections");
   app.add_flag("--quick", chosen.quick, "Allow fewer laps and samples: a look whether it runs");
 }
 
@@ -186,7 +220,9 @@ int main(int argc, char** argv) {
   options chosen;
   lap_plan plan;
   double seconds = 0;
+  crowd who;
   add_options(app, chosen);
+  add_hidden_crowds(app, who, plan.directory);
   add_hidden(app, "lap", plan, seconds);
   add_hidden(app, "serve", plan, seconds);
   app.require_subcommand(0, 1);
@@ -204,8 +240,14 @@ int main(int argc, char** argv) {
     plan.length = std::chrono::duration<double>{seconds};
     if (app.got_subcommand("lap"))
       do_lap(plan);
-    else
+    else if (app.got_subcommand("serve"))
       serve_lap(plan);
+    else if (app.got_subcommand("crowd"))
+      do_crowd(who, plan.directory);
+    else if (app.got_subcommand("serve-crowd"))
+      serve_crowd(who, plan.directory);
+    else
+      do_idle(plan.directory);
     return EXIT_SUCCESS;
   } catch (const interrupted&) {
     return exit_interrupted;

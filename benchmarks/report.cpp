@@ -34,20 +34,28 @@ std::string figure(const std::optional<double>& ratio) {
   return ratio ? fmt::format("{:.2f}", *ratio) : "-";
 }
 
-constexpr auto line = "  {:<28}{:<33}{:<33}{:>7}{:>9}{:>13}\n";
+constexpr auto line = "  {:<32}{:<33}{:<33}{:>7}{:>9}{:>13}{:>12}\n";
+
+/// Allocations for each message: in the caller's process, and in the other one where it can tell.
+std::string allocations(const row& each) {
+  auto there = each.over(&lap_result::allocations_there).median;
+  return fmt::format("{:.1f}", each.over(&lap_result::allocations).median)
+         + (there > 0 ? fmt::format(" + {:.1f}", there) : "");
+}
 
 void write_row(std::string& text, const results& all, const row& each) {
   auto name = each.contender;
   if (each.where != placement::unpinned)
     name += fmt::format(", {}", to_string(each.where));
   if (auto flaw = each.flaw(all.least_samples); !flaw.empty())
-    text += fmt::format("  {:<28}    WRONG: {}\n", name, flaw);
+    text += fmt::format("  {:<32}    WRONG: {}\n", name, flaw);
   else if (each.what.what == flow::request)
-    text += fmt::format(line, name, figure(each.over(&lap_result::p50)), figure(each.over(&lap_result::p99)),
-                        figure(all.ratio(each)), figure(all.p99_ratio(each)), grouped(each.samples()));
-  else
     text +=
-      fmt::format(line, name, figure(each.main_figure()), "", figure(all.ratio(each)), "", grouped(each.samples()));
+      fmt::format(line, name, figure(each.over(&lap_result::p50)), figure(each.over(&lap_result::p99)),
+                  figure(all.ratio(each)), figure(all.p99_ratio(each)), grouped(each.samples()), allocations(each));
+  else
+    text += fmt::format(line, name, figure(each.main_figure()), "", figure(all.ratio(each)), "",
+                        grouped(each.samples()), allocations(each));
 }
 
 void write_group(std::string& text, const results& all, const scenario& what, bool pinned) {
@@ -57,9 +65,10 @@ void write_group(std::string& text, const results& all, const scenario& what, bo
   if (std::ranges::none_of(all.rows, belongs))
     return;
   if (what.what == flow::request)
-    text += fmt::format(line, what.name, "   p50 us", "   p99 us", "x bare", "p99 x", "samples");
+    text += fmt::format(line, what.name, "   p50 us", "   p99 us", "x bare", "p99 x", "samples", "allocations");
   else
-    text += fmt::format(line, what.name, fmt::format("{:>9}", to_string(what.unit)), "", "x bare", "", "messages");
+    text += fmt::format(line, what.name, fmt::format("{:>9}", to_string(what.unit)), "", "x bare", "", "messages",
+                        "allocations");
   for (auto& each : all.rows)
     if (belongs(each))
       write_row(text, all, each);
@@ -86,6 +95,8 @@ nlohmann::json json_of(const row& each, const results& all) {
     {"scenario", each.what.name},   {"contender", each.contender}, {"placement", to_string(each.where)},
     {"payload", each.what.payload}, {"samples", each.samples()},   {"times_bare_socket", json_of(all.ratio(each))},
   };
+  result["allocations"] = {{"here", each.over(&lap_result::allocations).median},
+                           {"there", each.over(&lap_result::allocations_there).median}};
   if (auto flaw = each.flaw(all.least_samples); !flaw.empty()) {
     result["error"] = flaw;
   } else if (each.what.what == flow::request) {
@@ -112,7 +123,7 @@ std::string write_header(const conditions& how) {
   if (how.quick)
     result += "quick: these figures show that it runs, and mean nothing\n";
   for (auto& each : contenders())
-    result += fmt::format("  {:<18}{}\n", each.name, each.about);
+    result += fmt::format("  {:<32}{}\n", each.name, each.about);
   return result;
 }
 
@@ -135,7 +146,37 @@ std::string write_targets(const results& all) {
   return result;
 }
 
-std::string write_json(const conditions& how, const results& all) {
+bool others::all_right() const {
+  return (!idle || idle->error.empty()) && std::ranges::all_of(crowds, [](auto& each) { return each.error.empty(); });
+}
+
+std::string write_others(const others& all) {
+  std::string result =
+    "Many and few, over mailroom/pipe: one-way messages of 64 B, or requests of several callers at once\n\n";
+  std::string axis;
+  double first = 0;
+  for (auto& each : all.crowds) {
+    if (std::exchange(axis, each.who.axis) != each.who.axis)
+      first = each.cost;
+    if (!each.error.empty())
+      result += fmt::format("  {:>5} {:<12} WRONG: {}\n", each.who.size(), axis, each.error);
+    else if (axis == "callers")
+      result += fmt::format("  {:>5} {:<12}{:>9} us a request, {} x one; the unluckiest got {:.0f} % of the luckiest\n",
+                            each.who.size(), axis, figure(each.cost), figure(each.cost / first), 100 * each.share);
+    else
+      result += fmt::format("  {:>5} {:<12}{:>9} us a message, {} x one\n", each.who.size(), axis, figure(each.cost),
+                            figure(each.cost / first));
+  }
+  if (all.idle && !all.idle->error.empty())
+    result += fmt::format("\n  idle WRONG: {}\n", all.idle->error);
+  else if (all.idle)
+    result +=
+      fmt::format("\n  idle, over 10 s: {:.1f} wake-ups a second with a connection, {:.1f} with a watched peer\n",
+                  all.idle->connected, all.idle->watched);
+  return result + "\n";
+}
+
+std::string write_json(const conditions& how, const results& all, const others& more) {
   nlohmann::json result{
     {"machine",
      {{"system", how.where.system},
@@ -157,6 +198,11 @@ std::string write_json(const conditions& how, const results& all) {
                                  {"reached", json_of(reached)},
                                  {"met", reached ? nlohmann::json(each.met_by(*reached)) : nlohmann::json()}});
   }
+  for (auto& each : more.crowds)
+    result["crowds"].push_back(
+      {{"axis", each.who.axis}, {"count", each.who.size()}, {"cost_us", each.cost}, {"share", each.share}});
+  if (more.idle)
+    result["idle"] = {{"wake_ups_connected", more.idle->connected}, {"wake_ups_watched", more.idle->watched}};
   return result.dump(2) + '\n';
 }
 

@@ -1,10 +1,13 @@
 #pragma once
 // The figures for people, as a table, and for programs, as JSON.
 
+#include "crowd.hpp"
 #include "machine.hpp"
 #include "results.hpp"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace bench {
 
@@ -23,6 +26,16 @@ std::string write_header(const conditions& how);
 std::string write_tables(const results& all);
 std::string write_targets(const results& all);
 
-std::string write_json(const conditions& how, const results& all);
+/// What is measured beside the rows.
+struct others {
+  std::vector<crowd_point> crowds;
+  std::optional<idle_figure> idle;
+
+  bool all_right() const;
+};
+
+std::string write_others(const others& all);
+
+std::string write_json(const conditions& how, const results& all, const others& more);
 
 } // namespace bench

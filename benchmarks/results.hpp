@@ -57,23 +57,25 @@ struct results {
 
   const row* find(const std::string& scenario, const std::string& contender, placement where) const;
 
-  /// The row's main figure, or its p99, as a multiple of the bare socket's; nothing where either is missing or wrong.
-  std::optional<double> ratio(const row& mine) const;
-  std::optional<double> p99_ratio(const row& mine) const;
+  /// The row's main figure, or its p99, as a multiple of another contender's in the same scenario and place: of the bare socket, unless
+  /// told otherwise. Nothing where either is missing or wrong.
+  std::optional<double> ratio(const row& mine, const std::string& beside = {}) const;
+  std::optional<double> p99_ratio(const row& mine, const std::string& beside = {}) const;
 
   bool all_right() const;
 };
 
-/// What an issue demands of a row, unpinned.
+/// What a row should reach, unpinned, beside another contender in the same run.
 struct target {
-  enum class measure : std::uint8_t { ratio_at_most, rate_at_least };
+  enum class measure : std::uint8_t { ratio_at_most, p99_ratio_at_most, ratio_at_least };
 
   std::string scenario;
   std::string contender;
   measure what;
   double limit;
+  std::string beside = "bare socket";
 
-  /// In words, as in "request 64 B over mailroom/pipe: at most 3.00 x bare socket".
+  /// In words, as in "request 64 B over mailroom/pipe: at most 1.50 x bare socket".
   std::string text() const;
 
   /// What was measured; nothing where it was not.

@@ -17,6 +17,7 @@ const std::vector<scenario>& scenarios() {
     {"request 1 KiB", flow::request, kib, rate_unit::messages},
     {"request 64 KiB", flow::request, 64 * kib, rate_unit::messages},
     {"request 1 MiB", flow::request, mib, rate_unit::messages},
+    {"request 64 B after 50 ms", flow::request, 64, rate_unit::messages, std::chrono::milliseconds{50}},
     {"one way 64 B", flow::one_way, 64, rate_unit::messages},
     {"one way 64 KiB", flow::one_way, 64 * kib, rate_unit::mebibytes},
     {"one way 1 MiB", flow::one_way, mib, rate_unit::mebibytes},

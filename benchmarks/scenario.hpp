@@ -1,6 +1,7 @@
 #pragma once
 // A scenario is what every contender does in its laps: data, so that a new one is a line in scenario.cpp.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,8 +21,9 @@ enum class rate_unit : std::uint8_t { messages, mebibytes };
 struct scenario {
   std::string name;
   flow what;
-  std::size_t payload; ///< bytes of each message, without whatever a contender adds
-  rate_unit unit;      ///< of a one-way scenario
+  std::size_t payload;                  ///< bytes of each message, without whatever a contender adds
+  rate_unit unit;                       ///< of a one-way scenario
+  std::chrono::milliseconds silence{0}; ///< before each request: what was warm has cooled down, and threads sleep
 
   /// In `unit` per second.
   double rate(std::uint64_t messages, double seconds) const noexcept;

@@ -6,7 +6,7 @@
 
 namespace mailroom {
 
-/// Guarded by its owner.
+/// One thread at a time.
 class burst {
 public:
   using clock = std::chrono::steady_clock;

@@ -37,7 +37,7 @@ class ring_writer {
 public:
   explicit ring_writer(ring_memory where) noexcept : ring_{where} {}
 
-  /// The reader's position is none: the other process is broken.
+  /// The reader's position is none: the other process is broken. Any thread.
   bool broken() const noexcept { return broken_; }
 
   /// Copies what fits and returns how much; the reader sees it after `commit`.
@@ -60,7 +60,8 @@ public:
   /// How many bytes fit now.
   std::size_t room() noexcept {
     auto held = written_ - ring_.control->taken.load(std::memory_order_seq_cst);
-    broken_ = broken_ || held > ring_.capacity;
+    if (held > ring_.capacity)
+      broken_ = true;
     return broken_ ? 0 : ring_.capacity - static_cast<std::size_t>(held);
   }
 
@@ -70,7 +71,7 @@ public:
 private:
   ring_memory ring_;
   std::uint64_t written_ = 0;
-  bool broken_ = false;
+  std::atomic<bool> broken_{false};
 };
 
 /// One thread at a time.
@@ -104,10 +105,10 @@ public:
            && ring_.control->writer_waits.exchange(0, std::memory_order_seq_cst) != 0;
   }
 
-  /// Asks to be woken when something comes. Returns false where something is there already.
+  /// Asks to be woken when something comes. Returns false where there is something to look at already.
   bool sleep() noexcept {
     ring_.control->reader_sleeps.store(1, std::memory_order_seq_cst);
-    return empty();
+    return empty() && !broken_;
   }
 
   /// Spares the writer the trouble: this side looks by itself.

@@ -1,5 +1,7 @@
 #include <mailroom/transports/pipe_connection_posix.hpp>
 
+#include <mailroom/transports/burst.hpp>
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -23,6 +25,9 @@ constexpr std::chrono::milliseconds recv_slice{100};
 /// How long the kernel may take to say that a process is gone after its socket closed: the two happen in one exit, microseconds apart unless
 /// the machine is busy.
 constexpr std::chrono::milliseconds grace_for_exit{50};
+
+/// Of the thread, not of a connection: one who writes to many peers in turn writes as much.
+thread_local burst burst_of_this_thread;
 
 /// That are read on the I/O role before others have their turn.
 constexpr int frames_of_a_round = 100;
@@ -145,7 +150,7 @@ send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mo
   std::unique_lock guard{write_mutex_};
   if (over_)
     return send_result::closed;
-  auto gathers = !writes_shared_ && frame.size() <= frame_queue::small && burst_.goes_on();
+  auto gathers = !writes_shared_ && frame.size() <= frame_queue::small && burst_of_this_thread.goes_on();
   if (out_.empty() && !gathers) {
     auto written = write_some(frame);
     if (written == frame.size())

@@ -3,7 +3,6 @@
 // caller in `drive` blocks in `recv`, everybody else passes MSG_DONTWAIT. Two sides that agree on a shared segment go on through its rings
 // (shared_lane_posix.hpp), and the socket is then the bell and the sign of life; what that adds stands in pipe_sharing_posix.cpp.
 
-#include <mailroom/transports/burst.hpp>
 #include <mailroom/transports/frame_buffer.hpp>
 #include <mailroom/transports/frame_queue.hpp>
 #include <mailroom/transports/io_loop_posix.hpp>
@@ -147,7 +146,6 @@ private:
   bool full_ = false;                      // somebody was told so
   std::atomic<bool> writing_later_{false}; // the I/O role waits for room in the socket, or for the bell
   bool flush_posted_ = false;              // the I/O role writes in a moment what a burst has gathered
-  burst burst_;
 
   std::mutex end_mutex_;
   std::optional<error> end_; // the first reason wins

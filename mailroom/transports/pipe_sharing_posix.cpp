@@ -194,8 +194,12 @@ bool pipe_connection::flush_shared_locked() {
       lane_->commit();
     if (out_.empty())
       return true;
+    if (lane_->writing_broken()) {
+      loop_.post([self = shared_from_this()] { self->on_ready(EPOLLIN); }); // the reading side ends the connection
+      return false;
+    }
     if (!lane_->wait_for_room(rest.size()))
-      return false; // full for now, or broken: reading finds out
+      return false;
   }
 }
 

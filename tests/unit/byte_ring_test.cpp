@@ -118,6 +118,7 @@ TEST_CASE("a writer's position that cannot be breaks the reader for good", "[byt
     ring_reader reader{memory.memory()};
     CHECK_FALSE(reader.broken());
     memory.control.written = lie;
+    CHECK_FALSE(reader.sleep()); // who sleeps would never find out
     CHECK(reader.readable().empty());
     CHECK(reader.broken());
     memory.control.written = 1;

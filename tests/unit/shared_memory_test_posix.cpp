@@ -419,6 +419,10 @@ TEST_CASE("positions that cannot be end the connection, and others live", "[shar
   }
   SECTION("of the reader") {
     lane.memory->from_adopter().control->taken = 1;
+    called.send(frame(1)); // which finds out
+  }
+  SECTION("of the reader, while it reads") {
+    lane.memory->from_adopter().control->taken = 1000;
     called.send(frame(1));
     lane.writer.write(frame(2));
     lane.writer.commit();
