@@ -13,6 +13,11 @@ const std::vector<contender>& contenders() {
 #ifdef MAILROOM_BENCH_BASP
     all.push_back(basp());
 #endif
+#ifdef MAILROOM_BENCH_PEERS
+    all.push_back(zeromq());
+    all.push_back(sd_bus_direct());
+    all.push_back(grpc_unix());
+#endif
     return all;
   }();
   return result;

@@ -84,4 +84,9 @@ std::vector<contender> mailroom_contenders();
 contender scoped_actor();
 contender basp();
 
+// in peers/, where asked for
+contender zeromq();
+contender sd_bus_direct();
+contender grpc_unix();
+
 } // namespace bench
