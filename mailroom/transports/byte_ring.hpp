@@ -82,7 +82,8 @@ public:
   /// The writer's position is none: the other process is broken.
   bool broken() const noexcept { return broken_; }
 
-  std::size_t capacity() const noexcept { return ring_.capacity; }
+  /// Bytes taken so far.
+  std::uint64_t position() const noexcept { return taken_; }
 
   /// What is there, in one piece. The other process can change the bytes at any time: read each once.
   std::span<const std::byte> readable() noexcept {

@@ -255,6 +255,7 @@ bool pipe_connection::assemble(std::span<const std::byte> there) {
   auto space = in_.space();
   auto count = std::min({there.size(), space.size(), in_.missing()});
   std::memcpy(space.data(), there.data(), count);
+  --frames_left_; // a frame that comes in many pieces takes its time too
   in_.commit(count);
   lane_->take(count);
   return cut_frames();
@@ -263,6 +264,7 @@ bool pipe_connection::assemble(std::span<const std::byte> there) {
 /// Bells say no more than that there is something to look at: to read, or room to write. The end of file comes behind all that was written.
 pipe_connection::progress pipe_connection::read_bells(int flags) {
   std::array<std::byte, 64> bells;
+  --frames_left_; // who only rings takes time too
   auto got = ::recv(socket_.get(), bells.data(), bells.size(), flags);
   if (got > 0) {
     if (writing_later_)
@@ -271,8 +273,10 @@ pipe_connection::progress pipe_connection::read_bells(int flags) {
   }
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return progress::drained;
+  // what is there now: one who lives could go on writing for ever
+  auto last = lane_->position() + lane_->readable().size();
   auto outcome = progress::more;
-  while (outcome == progress::more) {
+  while (outcome == progress::more && lane_->position() < last) {
     begin_round(frames_of_a_round);
     outcome = drain_ring();
   }

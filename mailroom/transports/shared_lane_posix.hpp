@@ -51,6 +51,9 @@ public:
   std::span<const std::byte> readable() noexcept { return reader_.readable(); }
   bool empty() noexcept { return reader_.empty(); }
 
+  /// Bytes taken so far.
+  std::uint64_t position() const noexcept { return reader_.position(); }
+
   void take(std::size_t size) noexcept { reader_.take(size); }
 
   /// Wakes the other side where it waits for room.

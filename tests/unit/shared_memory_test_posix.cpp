@@ -435,6 +435,37 @@ TEST_CASE("positions that cannot be end the connection, and others live", "[shar
   CHECK(other_end.heard->wait_frames(1));
 }
 
+TEST_CASE("one who hangs up and goes on writing, or only rings, does not keep the I/O role", "[shared_memory]") {
+  shared_world world;
+  auto [caller, other_end] = world.pair();
+  other_end.echo();
+  raw_lane lane{world.socket()};
+  auto called = world.accepted();
+  std::atomic<bool> stop{false};
+  auto hangs_up = GENERATE(true, false);
+  CAPTURE(hangs_up);
+  std::thread busy{[&] {
+    auto one = frame(1, 8);
+    if (hangs_up)
+      lane.opener.hang_up();
+    while (!stop) {
+      if (lane.writer.room() >= one.size())
+        lane.writer.write(one);
+      lane.writer.commit();
+      if (!hangs_up)
+        lane.bell();
+    }
+  }};
+  for (std::uint64_t id = 0; id < 50; ++id) {
+    CHECK(caller.send(frame(id)) == send_result::sent);
+    CHECK(caller.heard->wait_frames(id + 1, 5s));
+  }
+  if (hangs_up)
+    CHECK(called.heard->wait_closed());
+  stop = true;
+  busy.join();
+}
+
 TEST_CASE("garbage in the ring ends the connection as garbage on the socket does", "[shared_memory]") {
   shared_world world;
   world.listen();
