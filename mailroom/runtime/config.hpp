@@ -62,7 +62,7 @@ struct config {
   std::chrono::milliseconds handshake_timeout{2000};
 
   /// Between two signs of life that are asked for while somebody waits on a peer. Lower: more wake-ups.
-  std::chrono::milliseconds heartbeat{500};
+  std::chrono::milliseconds heartbeat{1000};
 
   /// A peer that was silent for so long, while somebody waited on it, is down. Lower: stalls of a busy machine count as death.
   std::chrono::milliseconds hung_after{3000};
