@@ -64,7 +64,8 @@ bool takes_part(const contender& who, const scenario& what, placement where) {
     return false;
   if (what.what == flow::one_way)
     return !who.requests_only;
-  return what.silence.count() == 0 || who.between_processes; // within a process there is no one to fall asleep
+  // within a process there is no one to fall asleep
+  return what.silence.count() == 0 || (who.between_processes && !who.requests_only);
 }
 
 std::vector<row> rows_of(const options& chosen) {
