@@ -202,7 +202,8 @@ TEST_CASE("a link to a process that dies ends the actor, on both sides", "[monit
     });
     witness who{sys};
     who.self->monitor(linked);
-    REQUIRE(sys.request<number>("host/echo", number{1}));
+    who.self->request(linked, 20s, 1).receive([] {}, [](caf::error&) { FAIL("it has ended already"); });
+    REQUIRE(sys.request<number>("host/echo", number{1})); // behind the link
     world.host().kill();
     auto told = who.downs(1);
     REQUIRE(told.size() == 1);
