@@ -46,8 +46,8 @@ struct config {
   std::vector<transport_kind> transports{transport_kind::pipe};
 
   /// `shared_memory` only: how long a thread that waits looks for itself before it sleeps, while that pays. 0: it sleeps at once. Higher:
-  /// faster answers from a peer that takes its time, for processor time. Microseconds; some 20 hide what waking a thread costs.
-  std::chrono::microseconds longest_spin{20};
+  /// faster answers from a peer that takes its time, for processor time. 50: about twice what it costs to wake a thread.
+  std::chrono::microseconds longest_spin{50};
 
   /// The deadline of `request` where the call has none of its own.
   std::chrono::milliseconds request_timeout{5000};

@@ -400,7 +400,7 @@ bool pipe_connection::cut_frames() {
 
 /// Returns whether to go on with the bytes behind the frame.
 bool pipe_connection::pass_on(const frame_view& frame) {
-  --frames_left_;
+  count_frame(frame);
   if (frame.header.kind >= frame_kind::ring_offer)
     return on_sharing_frame(frame);
   may_be_offered_ = false;

@@ -65,6 +65,8 @@ private:
   void flush_soon_locked();
   bool receive();
   void begin_round(int frames) noexcept { frames_left_ = frames; }
+  /// A large frame counts as many: who handles it should give its memory back before the next ones want theirs.
+  void count_frame(const frame_view& frame) noexcept { frames_left_ -= 1 + static_cast<int>(frame.body.size() >> 10); }
   bool round_goes_on() const noexcept { return frames_left_ > 0 && !over_; }
   progress read_some(int flags);
   ssize_t read_socket(std::span<std::byte> space, int flags);

@@ -236,7 +236,7 @@ bool pipe_connection::cut_in_place(std::span<const std::byte> there) {
   auto outcome = mailroom::cut_frames(
     there, limit,
     [&](const frame_view& frame) {
-      --frames_left_;
+      count_frame(frame);
       events_->on_frame(frame);
       return round_goes_on() && limit == max_body_;
     },
