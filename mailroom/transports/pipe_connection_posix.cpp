@@ -167,6 +167,8 @@ send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mo
       write_later_locked();
     return send_result::sent;
   }
+  if (!writing_later_ && !out_.fits(frame.size(), mode) && !flush_locked())
+    write_later_locked(); // what a burst has gathered fills no queue while the socket has room
   if (!out_.fits(frame.size(), mode)) {
     if (mode == send_mode::system) {
       guard.unlock();
@@ -174,15 +176,13 @@ send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mo
       return send_result::closed;
     }
     full_ = true;
-    if (!writing_later_)
-      flush_soon_locked();
     return send_result::full;
   }
   keep(frame, owner);
   if (writing_later_)
     return send_result::sent; // the socket is full
-  if (full_ || (gathers && out_.bytes() < frame_queue::piece_size))
-    flush_soon_locked(); // who waits for room hears of it from there
+  if (gathers && out_.bytes() < frame_queue::piece_size)
+    flush_soon_locked();
   else if (!flush_locked())
     write_later_locked();
   return send_result::sent;
