@@ -399,7 +399,7 @@ TEMPLATE_TEST_CASE("a peer that does not read fills the queue, and nobody blocks
   auto [caller, called] = world.pair();
   auto taken = fill(caller);
   CHECK(taken.size() >= 64);
-  CHECK(taken.size() < 4000); // the queue, and what the kernel holds
+  CHECK(taken.size() < 4000);                                   // the queue, and what the kernel holds
   CHECK(caller.send(frame(1, 1024 - 16)) == send_result::full); // one of that size; a smaller one may fit
   CHECK_FALSE(caller.link->flushed());
   CHECK(caller.heard->rooms() == 0);
