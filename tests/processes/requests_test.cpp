@@ -51,13 +51,15 @@ TEST_CASE("a reply may come late, by promise", "[requests]") {
 
 TEST_CASE("a request ends at its deadline", "[requests]") {
   IN_EVERY_PLACE();
-  auto before = clock::now();
-  auto failed = failure_of(sys.request<number>("host/keeper", 100ms, number{1}));
-  auto took = clock::now() - before;
-  CHECK(failed.code() == errc::timeout);
-  CHECK(failed.subject() == "host/keeper");
-  CHECK(took >= 100ms);
-  CHECK(took < 100ms + 50ms * slowness);
+  CHECK(once_within(100ms + 50ms * slowness, [&, &sys = sys] {
+    auto before = clock::now();
+    auto failed = failure_of(sys.request<number>("host/keeper", 100ms, number{1}));
+    auto took = clock::now() - before;
+    CHECK(failed.code() == errc::timeout);
+    CHECK(failed.subject() == "host/keeper");
+    CHECK(took >= 100ms);
+    return took;
+  }));
 }
 
 TEST_CASE("a reply after the deadline reaches nobody", "[requests]") {
@@ -107,7 +109,7 @@ TEST_CASE("a promise that is dropped answers at once", "[requests]") {
   auto failed = failure_of(sys.request<number>("host/dropper", number{1}));
   CHECK(failed.code() == errc::remote_error);
   CHECK(failed.subject() == "host/dropper");
-  CHECK(clock::now() - before < 2s);
+  CHECK(clock::now() - before < 10s); // not at its deadline
 }
 
 TEST_CASE("an actor that ends answers what it left open", "[requests]") {
@@ -302,13 +304,13 @@ TEST_CASE("slow handlers in several mailboxes do not hold up the others", "[requ
   auto& sys = world.sys();
   std::vector<std::future<mailroom::expected<number>>> slow;
   for (auto i = 1; i <= 4; ++i)
-    slow.push_back(sys.request_future<number>("host/sleeper-" + std::to_string(i), 10s, later{400 * slowness, i}));
+    slow.push_back(sys.request_future<number>("host/sleeper-" + std::to_string(i), 10s, later{2000, i}));
   std::this_thread::sleep_for(20ms); // now they sleep
   auto before = clock::now();
   // detached: CAF's workers may all be asleep, which is not ours to mend
   for (auto i = 0; i < 20; ++i)
     CHECK(sys.request<number>("host/detached", number{i}) == number{i});
-  CHECK(clock::now() - before < 300ms * slowness);
+  CHECK(clock::now() - before < 1500ms);
   for (auto& each : slow)
     CHECK(each.get());
 }

@@ -6,6 +6,7 @@
 #include <support/mailboxes.hpp>
 #include <support/process.hpp>
 #include <support/temporary_directory.hpp>
+#include <support/timing.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -7,6 +7,7 @@
 #include <support/catch.hpp>
 #include <support/leak_check.hpp>
 #include <support/temporary_directory.hpp>
+#include <support/timing.hpp>
 
 #include <chrono>
 #include <condition_variable>
