@@ -9,6 +9,7 @@ expected<void> mailbox_table::put(const mailbox_name& name, local_mailbox_ptr en
   std::unique_lock guard{mutex_};
   if (closed_)
     return tl::unexpected{error{errc::shutting_down, name.str()}};
+  ++version_;
   auto [position, fresh] = names_.try_emplace(name.str(), entry);
   if (!fresh) {
     // an actor that has ended lets go of its name a moment later: who knows of the end must not be told that it is taken
@@ -38,6 +39,7 @@ bool mailbox_table::remove(const std::string& name, const caf::actor_addr& actor
     return false;
   if (actor && (!found->second->actor || found->second->actor->address() != actor))
     return false;
+  ++version_;
   last = std::move(found->second);
   names_.erase(found);
   return true;
@@ -76,6 +78,18 @@ local_mailbox_ptr mailbox_table::find(std::string_view name) const {
   return found != names_.end() && found->second->actor ? found->second : nullptr;
 }
 
+local_mailbox_ptr mailbox_finder::find(std::string_view name) {
+  auto version = table_.version(); // before the look: what changes behind it is looked for again
+  if (version == version_ && name == name_)
+    if (auto known = last_.lock())
+      return known;
+  auto found = table_.find(name);
+  version_ = version;
+  name_ = name;
+  last_ = found;
+  return found;
+}
+
 local_mailbox_ptr mailbox_table::find(std::uint64_t number) const {
   caf::strong_actor_ptr actor;
   {
@@ -101,6 +115,7 @@ void mailbox_table::close() {
   decltype(names_) names;
   decltype(numbers_) numbers;
   std::unique_lock guard{mutex_};
+  ++version_;
   closed_ = true;
   names.swap(names_);
   numbers.swap(numbers_);

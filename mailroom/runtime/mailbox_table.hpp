@@ -4,6 +4,7 @@
 #include <mailroom/runtime/address.hpp>
 #include <mailroom/runtime/caf_version.hpp>
 
+#include <atomic>
 #include <memory>
 #include <shared_mutex>
 #include <string>
@@ -42,6 +43,9 @@ public:
   local_mailbox_ptr find(std::string_view name) const;
   local_mailbox_ptr find(std::uint64_t number) const;
 
+  /// Changes with every name that comes or goes.
+  std::uint64_t version() const noexcept { return version_; }
+
   /// All names with an actor behind them.
   std::vector<local_mailbox_ptr> named() const;
 
@@ -61,6 +65,21 @@ private:
   std::unordered_map<std::uint64_t, caf::weak_actor_ptr> numbers_;
   std::size_t sweep_at_ = 1024;
   bool closed_ = false;
+  std::atomic<std::uint64_t> version_{0};
+};
+
+/// Finds named mailboxes as the table does, and the same one again without the table's lock. One thread at a time. Keeps no actor alive.
+class mailbox_finder {
+public:
+  explicit mailbox_finder(const mailbox_table& table) : table_{table} {}
+
+  local_mailbox_ptr find(std::string_view name);
+
+private:
+  const mailbox_table& table_;
+  std::uint64_t version_ = 0;
+  std::string name_;
+  std::weak_ptr<const local_mailbox> last_;
 };
 
 } // namespace mailroom

@@ -211,8 +211,8 @@ void session::protocol_error(std::string what) {
   close({errc::undecodable, "connection", "protocol error: " + std::move(what)});
 }
 
-local_mailbox_ptr session::find(const mailbox_ref& target) const {
-  return target.name.empty() ? core_.mailboxes().find(target.number) : core_.mailboxes().find(target.name);
+local_mailbox_ptr session::find(const mailbox_ref& target) {
+  return target.name.empty() ? core_.mailboxes().find(target.number) : finder_.find(target.name);
 }
 
 std::string session::name_of_peer() const {

@@ -60,7 +60,7 @@ private:
   void answer_error(std::uint64_t id, const caf::error& why);
   void send_down(const std::string& name, std::uint64_t number, const caf::error& why);
   void protocol_error(std::string what);
-  local_mailbox_ptr find(const mailbox_ref& target) const;
+  local_mailbox_ptr find(const mailbox_ref& target);
   caf::strong_actor_ptr handle_of(std::uint64_t number);
   std::string name_of_peer() const;
 
@@ -73,8 +73,9 @@ private:
   introduction peer_;
   bool said_goodbye_ = false;
 
-  // the reading thread's: how many messages came, and the last sender, since mostly the same one speaks
+  // the reading thread's: how many messages came, the last mailbox and the last sender, since mostly the same ones speak
   unsigned messages_ = 0;
+  mailbox_finder finder_{core_.mailboxes()};
   std::uint64_t last_sender_ = 0;
   caf::strong_actor_ptr last_handle_;
 

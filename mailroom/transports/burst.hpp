@@ -17,11 +17,19 @@ public:
   /// So many in a row are a burst.
   static constexpr int length = 8;
 
+  /// After this long nothing is left of a burst. A shorter pause is most often somebody else's turn on the core, such as that of the process that
+  /// the last frame has woken, so it takes several of them to end one.
+  static constexpr std::chrono::microseconds pause{200};
+
   /// Counts a frame; returns whether it belongs to a burst.
   bool goes_on(clock::time_point now = clock::now()) noexcept {
-    close_ones_ = now - last_ < gap ? std::min(close_ones_ + 1, length) : 0;
+    auto since = now - last_;
     last_ = now;
-    return close_ones_ == length;
+    if (since < gap)
+      close_ones_ = std::min(close_ones_ + 1, 2 * length);
+    else
+      close_ones_ = since < pause ? std::max(close_ones_ - length / 2, 0) : 0;
+    return close_ones_ >= length;
   }
 
 private:

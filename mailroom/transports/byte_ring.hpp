@@ -87,12 +87,18 @@ public:
 
   /// What is there, in one piece. The other process can change the bytes at any time: read each once.
   std::span<const std::byte> readable() noexcept {
-    auto there = ring_.control->written.load(std::memory_order_seq_cst) - taken_;
+    auto written = ring_.control->written.load(std::memory_order_seq_cst);
+    auto there = written - taken_;
     broken_ = broken_ || there > ring_.capacity;
+    if (!broken_)
+      seen_ = written;
     return {ring_.data + taken_ % ring_.capacity, broken_ ? 0 : static_cast<std::size_t>(there)};
   }
 
   bool empty() noexcept { return readable().empty(); }
+
+  /// Bytes that are not taken yet, as far as the last look at them knows.
+  std::size_t held() const noexcept { return static_cast<std::size_t>(seen_ - taken_); }
 
   /// Gives the front of it back to the writer.
   void take(std::size_t size) noexcept {
@@ -117,6 +123,7 @@ public:
 
 private:
   ring_memory ring_;
+  std::uint64_t seen_ = 0;
   std::uint64_t taken_ = 0;
   bool broken_ = false;
 };

@@ -220,8 +220,12 @@ void io_loop_posix::lead(int me) {
   for (int round = 0; !stopping_; ++round) {
     auto busy = poll_hot();
     auto count = 0;
-    if (!busy || round % hot_rounds == 0)
-      count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), busy ? 0 : timeout());
+    if (!busy || round % hot_rounds == 0) {
+      auto longest = busy ? 0 : timeout();
+      if (longest != 0)
+        rest_alarm();
+      count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), longest);
+    }
     for (int i = 0; i < count; ++i) {
       if (events[i].data.u64 == wake_handle) {
         clear_counter(wake_.get());
@@ -328,6 +332,29 @@ void io_loop_posix::set_alarm(std::chrono::nanoseconds delay) noexcept {
   ::timerfd_settime(alarm_.get(), 0, &spec, nullptr);
 }
 
+/// Before the role sleeps: an alarm that goes off meanwhile would wake a thread for nothing. Where jobs follow each other closely that happens
+/// once a millisecond at most, and is cheaper than a system call for each job.
+void io_loop_posix::rest_alarm() noexcept {
+  if (jobs_are_close_ || !alarm_set_)
+    return;
+  itimerspec never{};
+  ::timerfd_settime(alarm_.get(), 0, &never, nullptr);
+  alarm_set_ = false;
+}
+
+/// Sets the alarm for a job that begins now.
+void io_loop_posix::watch_job(clock::time_point now) noexcept {
+  constexpr int many = 4;
+  if (!alarm_set_) {
+    jobs_are_close_ = jobs_of_alarm_ >= many || now - alarm_began_ < patience / many;
+    alarm_began_ = now;
+    jobs_of_alarm_ = 0;
+  }
+  ++jobs_of_alarm_;
+  running_since_ = now.time_since_epoch().count();
+  set_alarm(patience);
+}
+
 /// Runs what is ready, one after the other, while that is quick; what is left then is better off in parallel. Returns whether this thread
 /// still holds the role.
 bool io_loop_posix::run_ready(int me) {
@@ -370,8 +397,7 @@ void io_loop_posix::wait_for_the_other(clock::time_point now) {
 
 /// Returns whether this thread still holds the role: where not, what else is ready is the new holder's.
 bool io_loop_posix::run_one(int me, const ready_job& what, clock::time_point now) {
-  running_since_ = now.time_since_epoch().count();
-  set_alarm(patience);
+  watch_job(now);
   role_of_this_thread = nullptr; // what the job sends is not part of a round of frames
   auto goes_on = what.run(what.context, what.subject);
   std::unique_lock guard{role_mutex_};

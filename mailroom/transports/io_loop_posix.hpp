@@ -60,6 +60,8 @@ private:
   void stand_by(int me);
   void wake() noexcept;
   void set_alarm(std::chrono::nanoseconds delay) noexcept;
+  void rest_alarm() noexcept;
+  void watch_job(clock::time_point now) noexcept;
   int timeout();
   void run_posted();
   void run_timers();
@@ -97,6 +99,9 @@ private:
   // touched by the holder only
   std::deque<ready_job> ready_;
   clock::time_point alone_since_{};
+  clock::time_point alarm_began_{};
+  int jobs_of_alarm_ = 0;
+  bool jobs_are_close_ = false;
   std::shared_ptr<io_handler> hot_;
   std::chrono::microseconds hot_longest_{0};
   std::vector<std::thread> threads_;

@@ -56,9 +56,9 @@ public:
 
   void take(std::size_t size) noexcept { reader_.take(size); }
 
-  /// Wakes the other side where it waits for room.
+  /// Wakes the other side where it waits for room, once half of the ring is free: it then writes much at a time.
   void tell_room() noexcept {
-    if (reader_.writer_waits())
+    if (reader_.held() <= capacity() / 2 && reader_.writer_waits())
       ring_bell();
   }
 

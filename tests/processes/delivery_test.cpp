@@ -160,7 +160,7 @@ TEST_CASE("a queue that is full says overloaded, and nothing accepted is lost", 
       refused = sent.error();
   }
   CHECK(refused->code() == errc::overloaded);
-  CHECK(accepted < 2000);
+  CHECK(accepted < 5000); // the queue, and what the system lets a socket hold
   // the socket may still have taken some of it: a sender that waits fills that too
   refused.reset();
   auto before = clock::now();

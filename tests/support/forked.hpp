@@ -25,8 +25,8 @@ private:
 
 class forked {
 public:
-  /// The child ends with what `body` returns as its exit code. It has no threads but its own: what it may do is what a program with
-  /// threads may do after `fork`.
+  /// The child ends with what `body` returns as its exit code. Where this process has other threads, the child must not allocate: fork it before
+  /// they start.
   explicit forked(const std::function<int(const line&)>& body);
 
   /// Kills and waits.

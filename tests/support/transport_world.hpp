@@ -211,8 +211,11 @@ public:
   /// Roomy and patient; a test that looks at a limit sets it.
   static mailroom::transport_limits usual_limits() { return {std::size_t{64} << 20, 100'000, 20s}; }
 
-  explicit transport_world(mailroom::transport_kind kind, mailroom::transport_limits limits = usual_limits())
-    : here_{make_transport(kind, *here_loop_, limits, [](auto, auto) {})},
+  /// In a directory of its own, where none is given.
+  explicit transport_world(mailroom::transport_kind kind, mailroom::transport_limits limits = usual_limits(),
+                           const std::filesystem::path& directory = {})
+    : directory_{*mailroom::runtime_directory::open(directory.empty() ? parent_.path() / "run" : directory)},
+      here_{make_transport(kind, *here_loop_, limits, [](auto, auto) {})},
       there_{make_transport(kind, *there_loop_, limits, [this](mailroom::level, std::string text) {
         std::lock_guard guard{mutex_};
         notices_.push_back(std::move(text));
@@ -339,8 +342,7 @@ private:
 
   leak_check leaks_;
   temporary_directory parent_;
-  std::shared_ptr<const mailroom::runtime_directory> directory_ =
-    *mailroom::runtime_directory::open(parent_.path() / "run");
+  std::shared_ptr<const mailroom::runtime_directory> directory_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> notices_;

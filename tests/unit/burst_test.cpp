@@ -19,7 +19,7 @@ TEST_CASE("a lone frame is no burst, and neither are slow ones", "[burst]") {
     CHECK_FALSE(frames.goes_on(start + i * burst::gap));
 }
 
-TEST_CASE("frames in close succession become a burst, and a pause ends it", "[burst]") {
+TEST_CASE("frames in close succession become a burst, and a long pause ends it", "[burst]") {
   burst frames;
   auto now = start;
   CHECK_FALSE(frames.goes_on(now));
@@ -27,6 +27,24 @@ TEST_CASE("frames in close succession become a burst, and a pause ends it", "[bu
     CHECK_FALSE(frames.goes_on(now += 1us));
   CHECK(frames.goes_on(now += 1us));
   CHECK(frames.goes_on(now += burst::gap - 1ns));
-  CHECK_FALSE(frames.goes_on(now += burst::gap));
+  for (int i = 0; i < 1000; ++i)
+    frames.goes_on(now += 1us);
+  CHECK_FALSE(frames.goes_on(now += burst::pause));
   CHECK_FALSE(frames.goes_on(now += 1us));
+}
+
+TEST_CASE("a short pause now and then does not end a burst, a few in a row do", "[burst]") {
+  burst frames;
+  auto now = start;
+  for (int i = 0; i < 2 * burst::length; ++i)
+    frames.goes_on(now += 1us);
+  for (int pauses = 0; pauses < 100; ++pauses) {
+    CHECK(frames.goes_on(now += burst::gap));
+    for (int i = 0; i < burst::length; ++i)
+      CHECK(frames.goes_on(now += 1us));
+  }
+  CHECK(frames.goes_on(now += burst::gap));
+  CHECK(frames.goes_on(now += burst::gap));
+  for (int i = 0; i < 100; ++i)
+    CHECK_FALSE(frames.goes_on(now += burst::gap));
 }

@@ -77,7 +77,9 @@ TEST_CASE("a full ring takes nothing, and room comes with reading", "[byte_ring]
   CHECK(writer.room() == 0);
   CHECK(writer.write(bytes(1, 0)) == 0);
   CHECK(reader.readable().size() == ring::capacity);
+  CHECK(reader.held() == ring::capacity);
   reader.take(10);
+  CHECK(reader.held() == ring::capacity - 10);
   CHECK(writer.room() == 10);
   CHECK(reader.readable().size() == ring::capacity - 10);
 }

@@ -4,12 +4,14 @@
 
 #include <support/catch.hpp>
 
+#include <chrono>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 using mailroom::errc;
+using mailroom::mailbox_finder;
 using mailroom::mailbox_name;
 using mailroom::mailbox_table;
 
@@ -50,6 +52,14 @@ std::multiset<std::string> labels(const mailbox_table& table) {
   return result;
 }
 
+/// The scheduler lets go of an actor a moment after its end.
+bool eventually_gone(const caf::weak_actor_ptr& which) {
+  auto until = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  while (which.lock() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  return !which.lock();
+}
+
 } // namespace
 
 TEST_CASE("a mailbox is found under the name that it was bound to", "[mailbox_table]") {
@@ -66,6 +76,44 @@ TEST_CASE("a mailbox is found under the name that it was bound to", "[mailbox_ta
   CHECK_FALSE(table.find("ledge"));
   CHECK_FALSE(table.find(""));
   CHECK(table.name_of(some.spawn()->address()) == "");
+}
+
+TEST_CASE("a finder finds what the table has now", "[mailbox_table]") {
+  actors some;
+  mailbox_table table;
+  mailbox_finder finder{table};
+  auto ledger = some.spawn();
+  auto safe = some.spawn();
+  CHECK_FALSE(finder.find("ledger"));
+  REQUIRE(table.bind(name("ledger"), ledger));
+  REQUIRE(table.bind(name("safe"), safe));
+  for (int i = 0; i < 3; ++i) {
+    CHECK(finder.find("ledger")->actor == ledger);
+    CHECK(finder.find("ledger")->actor == ledger);
+    CHECK(finder.find("safe")->actor == safe);
+  }
+  REQUIRE(finder.find("ledger"));
+  auto held = finder.find("ledger"); // a message on its way
+  REQUIRE(table.remove("ledger"));
+  CHECK_FALSE(finder.find("ledger"));
+  REQUIRE(table.bind(name("ledger"), safe));
+  CHECK(finder.find("ledger")->actor == safe);
+  table.close();
+  CHECK_FALSE(finder.find("ledger"));
+}
+
+TEST_CASE("a finder keeps no actor alive", "[mailbox_table]") {
+  actors some;
+  mailbox_table table;
+  mailbox_finder finder{table};
+  auto ledger = some.spawn();
+  REQUIRE(table.bind(name("ledger"), ledger));
+  REQUIRE(finder.find("ledger"));
+  auto weak = caf::actor_cast<caf::weak_actor_ptr>(ledger);
+  some.end(ledger);
+  REQUIRE(table.remove("ledger"));
+  ledger = nullptr;
+  CHECK(eventually_gone(weak));
 }
 
 TEST_CASE("a name belongs to one mailbox at a time", "[mailbox_table]") {

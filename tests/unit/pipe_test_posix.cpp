@@ -38,9 +38,21 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
+/// Where a world is going to be, for the child that is forked before: in a child of a process with threads every allocation may wait for ever,
+/// for a lock that another thread had.
+class place {
+public:
+  std::filesystem::path directory() const { return parent_.path() / "run"; }
+  std::string socket() const { return directory() / "bank.sock"; }
+
+private:
+  test::temporary_directory parent_;
+};
+
 class pipe_world : public transport_world {
 public:
   explicit pipe_world(transport_limits limits = usual_limits()) : transport_world{transport_kind::pipe, limits} {}
+  explicit pipe_world(const place& where) : transport_world{transport_kind::pipe, usual_limits(), where.directory()} {}
   std::string socket() const { return path() / "bank.sock"; }
 };
 
@@ -101,15 +113,11 @@ bool never() {
 TEST_CASE("row 1: what a killed process had written arrives, then its death with the signal", "[pipe][row1]") {
   auto reads_late = GENERATE(false, true);
   CAPTURE(reads_late);
-  pipe_world world;
-  world.on_accept([&](const end& fresh) {
-    fresh.link->admit(transport_world::admitted);
-    return !reads_late;
-  });
-  world.listen();
+  place here;
   auto sent = frames(0, 50, 1000);
   forked child{[&](const line& parent) {
-    raw_client client{world.socket()};
+    parent.hear();
+    raw_client client{here.socket()};
     for (auto& each : sent)
       if (!client.write(each))
         return 1;
@@ -117,6 +125,13 @@ TEST_CASE("row 1: what a killed process had written arrives, then its death with
     ::pause();
     return 0;
   }};
+  pipe_world world{here};
+  world.on_accept([&](const end& fresh) {
+    fresh.link->admit(transport_world::admitted);
+    return !reads_late;
+  });
+  world.listen();
+  child.tell();
   auto called = world.accepted();
   REQUIRE(child.hear());
   CHECK(called.link->peer().pid == static_cast<std::uint32_t>(child.pid()));
@@ -141,13 +156,16 @@ TEST_CASE("row 1: what a killed process had written arrives, then its death with
 
 TEST_CASE("row 1: a killed process is noticed within 100 ms", "[pipe][row1]") {
   CHECK(test::once_within(100ms, [] {
-    pipe_world world;
-    world.listen();
-    forked child{[&](const line&) {
-      raw_client client{world.socket()};
+    place here;
+    forked child{[&](const line& parent) {
+      parent.hear();
+      raw_client client{here.socket()};
       ::pause();
       return 0;
     }};
+    pipe_world world{here};
+    world.listen();
+    child.tell();
     auto called = world.accepted();
     auto killed = clock::now();
     child.kill();
@@ -158,15 +176,17 @@ TEST_CASE("row 1: a killed process is noticed within 100 ms", "[pipe][row1]") {
 }
 
 TEST_CASE("a process that exits is told with its code", "[pipe]") {
-  pipe_world world;
-  world.listen();
+  place here;
   forked child{[&](const line& parent) {
-    raw_client client{world.socket()};
+    parent.hear();
+    raw_client client{here.socket()};
     client.write(frame(1));
     parent.hear();
-    ::_exit(7);
-    return 0;
+    return 7;
   }};
+  pipe_world world{here};
+  world.listen();
+  child.tell();
   auto called = world.accepted();
   REQUIRE(called.heard->wait_frames(1));
   child.tell();
@@ -180,11 +200,11 @@ TEST_CASE("row 1: a child that keeps the socket open does not hide the death", "
   auto driven = GENERATE(false, true);
   CAPTURE(driven);
   CHECK(test::once_within(100ms, [&] {
-    pipe_world world;
-    world.listen();
+    place here;
     auto sent = frames(0, 20);
     forked child{[&](const line& parent) {
-      raw_client client{world.socket()};
+      parent.hear();
+      raw_client client{here.socket()};
       if (::fork() == 0) {
         parent.hear(); // until the test is over
         ::_exit(0);
@@ -194,6 +214,9 @@ TEST_CASE("row 1: a child that keeps the socket open does not hide the death", "
       ::pause();
       return 0;
     }};
+    pipe_world world{here};
+    world.listen();
+    child.tell();
     auto called = world.accepted();
     called.link->admit(transport_world::admitted);
     REQUIRE(called.heard->wait_frames(sent.size()));
@@ -222,10 +245,10 @@ TEST_CASE("row 1: a child that keeps the socket open does not hide the death", "
 
 TEST_CASE("row 1: a death is not missed by callers that drive now and then", "[pipe][row1]") {
   for (int i = 0; i < 20; ++i) {
-    pipe_world world;
-    world.listen();
+    place here;
     forked child{[&](const line& parent) {
-      raw_client client{world.socket()};
+      parent.hear();
+      raw_client client{here.socket()};
       if (::fork() == 0) {
         parent.hear();
         ::_exit(0);
@@ -233,6 +256,9 @@ TEST_CASE("row 1: a death is not missed by callers that drive now and then", "[p
       ::pause();
       return 0;
     }};
+    pipe_world world{here};
+    world.listen();
+    child.tell();
     auto called = world.accepted();
     std::atomic<bool> stop{false};
     std::thread driver{[&] {
@@ -285,11 +311,12 @@ TEST_CASE("a peer that lets go does not hold up the others' I/O", "[pipe]") {
 // -- names and files ---------------------------------------------------------
 
 TEST_CASE("row 5: the socket that a dead owner left is nobody, and is replaced", "[pipe][row5]") {
-  pipe_world world;
+  place here;
   forked child{[&](const line& parent) {
+    parent.hear();
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    world.socket().copy(address.sun_path, sizeof(address.sun_path) - 1);
+    here.socket().copy(address.sun_path, sizeof(address.sun_path) - 1);
     auto native = ::socket(AF_UNIX, SOCK_STREAM, 0);
     if (::bind(native, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 || ::listen(native, 1) != 0)
       return 1;
@@ -297,6 +324,8 @@ TEST_CASE("row 5: the socket that a dead owner left is nobody, and is replaced",
     ::pause();
     return 0;
   }};
+  pipe_world world{here};
+  child.tell();
   REQUIRE(child.hear());
   child.kill();
   child.wait();
