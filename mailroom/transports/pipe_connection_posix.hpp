@@ -99,6 +99,7 @@ private:
   void share_writing_locked();
   bool flush_shared_locked();
   progress read_shared(int flags);
+  progress look_into_ring();
   progress drain_ring();
   bool cut_in_place(std::span<const std::byte> there);
   bool assemble(std::span<const std::byte> there);

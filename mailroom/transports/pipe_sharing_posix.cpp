@@ -205,9 +205,17 @@ bool pipe_connection::flush_shared_locked() {
 
 // -- reading ------------------------------------------------------------------------------------------------------------------
 
+/// What is in the ring; but first the end of file where there is one, since one who lives could go on writing to the ring for ever.
+pipe_connection::progress pipe_connection::look_into_ring() {
+  if (ending_)
+    if (auto outcome = read_bells(MSG_DONTWAIT); outcome != progress::drained)
+      return outcome;
+  return drain_ring();
+}
+
 /// What is in the ring, else what the socket says.
 pipe_connection::progress pipe_connection::read_shared(int flags) {
-  auto outcome = drain_ring();
+  auto outcome = look_into_ring();
   if (outcome != progress::drained)
     return outcome;
   auto waits = (flags & MSG_DONTWAIT) == 0;
@@ -333,7 +341,7 @@ void pipe_connection::drive_shared(std::unique_lock<std::mutex> reading, clock::
   auto outcome = progress::more;
   while (outcome != progress::over && !done()) {
     begin_round(frames_of_a_round);
-    outcome = drain_ring();
+    outcome = look_into_ring();
     if (outcome == progress::over || (outcome == progress::more && clock::now() < deadline))
       continue;
     if (lane_->spin().wait([this] { return !lane_->empty() || lane_->reading_broken(); }) && clock::now() < deadline)
