@@ -1,0 +1,111 @@
+#pragma once
+// One connected named pipe: the bytes of `pipe` on Windows. One read and one write are under way at a time, each overlapped. A read that the I/O role
+// has begun may end in the hands of a caller in `drive`, who waits for its event: whoever holds the reading role takes what is there.
+
+#include <mailroom/transports/frame_buffer.hpp>
+#include <mailroom/transports/frame_queue.hpp>
+#include <mailroom/transports/io_loop_windows.hpp>
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+namespace mailroom {
+
+class pipe_connection final : public connection,
+                              public io_resource,
+                              public std::enable_shared_from_this<pipe_connection> {
+public:
+  /// Takes the connected pipe, which the loop has adopted.
+  static expected<std::shared_ptr<pipe_connection>> make(io_loop_windows& loop, const transport_limits& limits,
+                                                         handle pipe, peer_identity who);
+
+  pipe_connection(io_loop_windows& loop, const transport_limits& limits, handle pipe, handle event, handle nudge,
+                  peer_identity who);
+  ~pipe_connection() override;
+
+  /// Is half open from here to `admit` or the end, and is closed when that takes too long.
+  void expect_hello();
+  bool half_open() const noexcept { return half_open_; }
+  bool hung_up() const noexcept { return hung_up_; }
+
+  expected<void> start(std::shared_ptr<connection_events> events) override;
+  send_result send(std::span<const std::byte> frame, send_mode mode) override;
+  send_result send_buffer(byte_buffer& frame, send_mode mode) override;
+  bool drive(std::chrono::steady_clock::time_point deadline, const std::function<bool()>& done) override;
+  void admit(std::size_t max_body) override;
+  void close(error reason) override;
+  bool flushed() const override;
+  peer_identity peer() const override { return who_; }
+
+  void abandon() noexcept override;
+
+private:
+  struct operation;
+  enum class progress { more, drained, over };
+  enum class told { role, driver }; // who hears of the end of a read
+
+  send_result send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner);
+  bool flush_locked();
+  void flush_soon_locked();
+  void flush_and_tell_room();
+  void on_written();
+
+  void on_ready();
+  void receive();
+  progress read_some(told whom);
+  progress begin_read(told whom);
+  progress take_read();
+  progress commit(std::size_t size);
+  progress cancel_read();
+  bool cut_frames();
+  bool pass_on(const frame_view& frame);
+  void watch_for_trickle();
+  void check_trickle_after(std::chrono::milliseconds delay, std::uint64_t frames);
+  void check_trickle(std::uint64_t frames);
+  std::unique_lock<std::mutex> take_reading_role();
+  void drive_reading(std::unique_lock<std::mutex> reading, std::chrono::steady_clock::time_point deadline,
+                     const std::function<bool()>& done);
+  void wait_for_read(std::chrono::steady_clock::time_point deadline);
+
+  void end(error reason);
+  void finish();
+  bool operations_ended();
+  progress hang_up();
+  error why_gone() const;
+
+  io_loop_windows& loop_;
+  transport_limits limits_;
+  handle pipe_;
+  handle read_event_;
+  handle nudge_;   // wakes a driver
+  handle process_; // the peer's; may be missing
+  peer_identity who_;
+  std::atomic<bool> started_{false};
+  std::atomic<bool> hung_up_{false}; // the other end is closed; why will be known in a moment
+  std::atomic<bool> half_open_{false};
+
+  // reading: the holder of `read_mutex_` has the reading role
+  std::mutex read_mutex_;
+  std::shared_ptr<connection_events> events_;
+  frame_buffer in_;
+  std::shared_ptr<operation> read_; // under way, or ended and not looked at
+  std::atomic<std::size_t> max_body_{max_hello};
+  bool trickle_watched_ = false;
+  int frames_left_ = 0; // of this round; the others and who handles the frames come first then
+  std::atomic<bool> has_driver_{false};
+
+  // writing
+  mutable std::mutex write_mutex_;
+  frame_queue out_;
+  std::shared_ptr<operation> write_; // under way, of the front of `out_`
+  bool full_ = false;                // somebody was told so
+  bool flush_posted_ = false;        // the I/O role writes in a moment what a burst has gathered
+
+  std::mutex end_mutex_;
+  std::optional<error> end_; // the first reason wins
+  std::atomic<bool> over_{false};
+  bool finished_ = false; // on_closed was called; I/O role only
+};
+
+} // namespace mailroom

@@ -1,0 +1,311 @@
+#include <mailroom/transports/pipe_windows.hpp>
+
+#include <mailroom/runtime/object_name_windows.hpp>
+#include <mailroom/transports/pipe_connection_windows.hpp>
+
+#include <algorithm>
+#include <array>
+#include <windows.h>
+
+#include <aclapi.h>
+#include <sddl.h>
+
+namespace mailroom {
+
+namespace {
+
+/// What the system keeps of bytes that nobody has read.
+constexpr DWORD pipe_buffer = 64 << 10;
+
+/// That wait for a caller at the same time: who calls while none waits is told that the process is busy.
+constexpr std::size_t waiting_instances = 8;
+
+OVERLAPPED* overlapped(io_operation& which) {
+  return reinterpret_cast<OVERLAPPED*>(&which);
+}
+
+/// The user to whom the pipe belongs, as text; empty where the system does not say.
+std::string owner_of(HANDLE pipe) {
+  PSID owner = nullptr;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  if (::GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, nullptr, nullptr, nullptr,
+                        &descriptor)
+      != ERROR_SUCCESS)
+    return {};
+  std::string result;
+  LPSTR text = nullptr;
+  if (owner != nullptr && ::ConvertSidToStringSidA(owner, &text)) {
+    result = text;
+    ::LocalFree(text);
+  }
+  ::LocalFree(descriptor);
+  return result;
+}
+
+/// Accepts on the I/O role: some instances of the pipe wait, and each that got its caller is replaced.
+class acceptor final : public io_resource, public std::enable_shared_from_this<acceptor> {
+public:
+  acceptor(io_loop_windows& loop, const transport_limits& limits, notice say, accept_handler on_accept,
+           std::string name)
+    : loop_{loop},
+      limits_{limits},
+      say_{std::move(say)},
+      on_accept_{std::move(on_accept)},
+      name_{std::move(name)},
+      wide_name_{widen(name_)} {}
+
+  expected<void> start() {
+    for (std::size_t i = 0; i < waiting_instances; ++i)
+      if (auto waiting = wait_for_caller(i == 0); !waiting)
+        return waiting;
+    loop_.keep(shared_from_this());
+    return {};
+  }
+
+  /// Ends what has not shaken hands.
+  void stop() {
+    std::vector<std::shared_ptr<pipe_connection>> half_open;
+    {
+      std::lock_guard guard{mutex_};
+      stopped_ = true;
+      for (auto& each : instances_)
+        if (each->pipe)
+          ::CancelIoEx(each->pipe.get(), nullptr);
+      for (auto& each : half_open_)
+        if (auto accepted = each.lock(); accepted && accepted->half_open())
+          half_open.push_back(std::move(accepted));
+    }
+    for (auto& each : half_open)
+      each->close({errc::shutting_down, "connection"});
+    let_go_if_done();
+  }
+
+  void abandon() noexcept override {
+    std::lock_guard guard{mutex_};
+    for (auto& each : instances_) {
+      DWORD ignored = 0;
+      ::CancelIoEx(each->pipe.get(), overlapped(*each));
+      while (!::GetOverlappedResult(each->pipe.get(), overlapped(*each), &ignored, FALSE)
+             && ::GetLastError() == ERROR_IO_INCOMPLETE)
+        ::Sleep(1);
+      each->owner.reset();
+    }
+    instances_.clear();
+  }
+
+private:
+  /// A pipe that waits for its caller.
+  struct instance : io_operation {
+    std::shared_ptr<acceptor> owner;
+    handle pipe;
+
+    static void connected(io_operation& which) {
+      auto& mine = static_cast<instance&>(which);
+      auto owner = std::move(mine.owner);
+      owner->on_connected(mine);
+    }
+  };
+
+  /// `first`: the name must be nobody's.
+  expected<void> wait_for_caller(bool first) {
+    private_security security;
+    if (security.attributes() == nullptr)
+      return tl::unexpected{system_failure("security descriptor", name_)};
+    auto fresh = std::make_unique<instance>();
+    DWORD mode = PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
+    fresh->pipe = handle{::CreateNamedPipeW(
+      wide_name_.c_str(), mode, PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS,
+      PIPE_UNLIMITED_INSTANCES, pipe_buffer, pipe_buffer, 0, static_cast<SECURITY_ATTRIBUTES*>(security.attributes()))};
+    if (!fresh->pipe)
+      return tl::unexpected{system_failure("CreateNamedPipe", name_)};
+    if (auto adopted = loop_.adopt(fresh->pipe.get()); !adopted)
+      return adopted;
+    fresh->done = &instance::connected;
+    fresh->owner = shared_from_this();
+    auto& which = *fresh;
+    {
+      std::lock_guard guard{mutex_};
+      if (stopped_)
+        return {};
+      instances_.push_back(std::move(fresh));
+    }
+    auto connected = ::ConnectNamedPipe(which.pipe.get(), overlapped(which)) != FALSE;
+    // a caller may have been there before us, and may have left again
+    if (connected || ::GetLastError() == ERROR_PIPE_CONNECTED || ::GetLastError() == ERROR_NO_DATA) {
+      loop_.post([self = shared_from_this(), &which] {
+        which.owner.reset();
+        self->on_connected(which);
+      });
+      return {};
+    }
+    if (::GetLastError() == ERROR_IO_PENDING)
+      return {};
+    auto why = system_failure("ConnectNamedPipe", name_);
+    which.owner.reset();
+    remove(which);
+    return tl::unexpected{why};
+  }
+
+  /// Once stopped, and nobody waits any more.
+  void let_go_if_done() {
+    {
+      std::lock_guard guard{mutex_};
+      if (!stopped_ || !instances_.empty())
+        return;
+    }
+    loop_.let_go(*this);
+  }
+
+  std::unique_ptr<instance> remove(instance& which) {
+    std::lock_guard guard{mutex_};
+    auto found = std::ranges::find_if(instances_, [&](auto& each) { return each.get() == &which; });
+    if (found == instances_.end())
+      return nullptr;
+    auto result = std::move(*found);
+    instances_.erase(found);
+    return result;
+  }
+
+  void on_connected(instance& which) {
+    auto mine = remove(which);
+    if (!mine)
+      return;
+    let_go_if_done();
+    {
+      std::lock_guard guard{mutex_};
+      if (stopped_)
+        return;
+    }
+    if (auto next = wait_for_caller(false); !next)
+      say_(level::error, "connections may be refused: " + to_string(next.error()));
+    DWORD ignored = 0;
+    if (::GetOverlappedResult(mine->pipe.get(), overlapped(*mine), &ignored, FALSE))
+      welcome(std::move(mine->pipe));
+  }
+
+  void welcome(handle pipe) {
+    ULONG pid = 0;
+    ::GetNamedPipeClientProcessId(pipe.get(), &pid);
+    {
+      std::lock_guard guard{mutex_};
+      std::erase_if(half_open_, [](auto& each) {
+        auto earlier = each.lock();
+        return !earlier || !earlier->half_open();
+      });
+      auto waiting = std::ranges::count_if(half_open_, [](auto& each) {
+        auto earlier = each.lock();
+        return earlier && !earlier->hung_up();
+      });
+      if (static_cast<std::size_t>(waiting) >= limits_.max_half_open) {
+        say_(level::warning, "connection refused: " + std::to_string(limits_.max_half_open)
+                               + " others have not said hello; from process " + std::to_string(pid));
+        return;
+      }
+    }
+    auto opened = pipe_connection::make(loop_, limits_, std::move(pipe), {static_cast<std::uint32_t>(pid)});
+    if (!opened) {
+      say_(level::warning, "connection refused: " + to_string(opened.error()));
+      return;
+    }
+    (*opened)->expect_hello();
+    {
+      std::lock_guard guard{mutex_};
+      half_open_.push_back(*opened);
+    }
+    on_accept_(std::move(*opened));
+  }
+
+  io_loop_windows& loop_;
+  transport_limits limits_;
+  notice say_;
+  accept_handler on_accept_;
+  std::string name_;
+  std::wstring wide_name_;
+  std::mutex mutex_;
+  bool stopped_ = false;
+  std::vector<std::unique_ptr<instance>> instances_;
+  std::vector<std::weak_ptr<pipe_connection>> half_open_;
+};
+
+class pipe_listener final : public listener {
+public:
+  explicit pipe_listener(std::shared_ptr<acceptor> target) : target_{std::move(target)} {}
+  ~pipe_listener() override { target_->stop(); }
+
+private:
+  std::shared_ptr<acceptor> target_;
+};
+
+class pipe_transport final : public transport {
+public:
+  pipe_transport(io_loop_windows& loop, const transport_limits& limits, notice say)
+    : loop_{loop}, limits_{limits}, say_{std::move(say)} {}
+
+  expected<std::unique_ptr<listener>> listen(const endpoint& where, accept_handler on_accept) override {
+    auto target = std::make_shared<acceptor>(loop_, limits_, say_, std::move(on_accept), pipe_name(where));
+    auto result = std::make_unique<pipe_listener>(target);
+    if (auto started = target->start(); !started)
+      return tl::unexpected{started.error()};
+    return result;
+  }
+
+  expected<std::shared_ptr<connection>> connect(const endpoint& to) override {
+    auto& name = to.process.str();
+    auto pipe = open(widen(pipe_name(to)), name);
+    if (!pipe)
+      return tl::unexpected{pipe.error()};
+    // before a byte is sent: somebody else's process may have been faster with the name
+    if (auto owner = owner_of(pipe->get()); owner != this_user())
+      return tl::unexpected{error{errc::denied, name, "denied: the process at the other end belongs to user " + owner}};
+    if (auto adopted = loop_.adopt(pipe->get()); !adopted)
+      return tl::unexpected{adopted.error().about(name)};
+    ULONG pid = 0;
+    ::GetNamedPipeServerProcessId(pipe->get(), &pid);
+    auto result = pipe_connection::make(loop_, limits_, std::move(*pipe), {static_cast<std::uint32_t>(pid)});
+    if (!result)
+      return tl::unexpected{result.error().about(name)};
+    return std::shared_ptr<connection>{*result};
+  }
+
+private:
+  /// Between a caller and the next instance of the pipe there may be a moment without one.
+  static expected<handle> open(const std::wstring& pipe, const std::string& name) {
+    constexpr int tries = 5;
+    constexpr DWORD moment = 2; // milliseconds
+    for (int i = 1;; ++i) {
+      handle result{::CreateFileW(pipe.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
+                                  FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, nullptr)};
+      if (result)
+        return result;
+      auto why = ::GetLastError();
+      if (why != ERROR_PIPE_BUSY || i == tries)
+        return tl::unexpected{connect_error(name, why)};
+      ::WaitNamedPipeW(pipe.c_str(), moment);
+    }
+  }
+
+  static error connect_error(const std::string& name, DWORD code) {
+    switch (code) {
+      case ERROR_FILE_NOT_FOUND:
+        return {errc::no_such_process, name};
+      case ERROR_PIPE_BUSY:
+        return {errc::overloaded, name, "overloaded: the process does not accept connections"};
+      case ERROR_ACCESS_DENIED:
+        return {errc::denied, name};
+      default:
+        return system_failure("CreateFile", name, code);
+    }
+  }
+
+  io_loop_windows& loop_;
+  transport_limits limits_;
+  notice say_;
+};
+
+} // namespace
+
+std::unique_ptr<transport> make_pipe(io_loop_windows& loop, const transport_limits& limits, notice say) {
+  return std::make_unique<pipe_transport>(loop, limits, std::move(say));
+}
+
+} // namespace mailroom
