@@ -42,6 +42,11 @@ std::string owner_of(HANDLE pipe) {
   return result;
 }
 
+/// This user and the system, not over the network, and nobody of lower integrity.
+std::string ours_alone() {
+  return "O:" + this_user() + "D:P(D;;GA;;;NU)(A;;GA;;;SY)(A;;GA;;;" + this_user() + ")S:(ML;;NW;;;ME)";
+}
+
 /// Accepts on the I/O role: some instances of the pipe wait, and each that got its caller is replaced.
 class acceptor final : public io_resource, public std::enable_shared_from_this<acceptor> {
 public:
@@ -108,14 +113,14 @@ private:
 
   /// `first`: the name must be nobody's.
   expected<void> wait_for_caller(bool first) {
-    private_security security;
-    if (security.attributes() == nullptr)
+    security for_us{ours_alone()};
+    if (for_us.attributes() == nullptr)
       return tl::unexpected{system_failure("security descriptor", name_)};
     auto fresh = std::make_unique<instance>();
     DWORD mode = PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
     fresh->pipe = handle{::CreateNamedPipeW(
       wide_name_.c_str(), mode, PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS,
-      PIPE_UNLIMITED_INSTANCES, pipe_buffer, pipe_buffer, 0, static_cast<SECURITY_ATTRIBUTES*>(security.attributes()))};
+      PIPE_UNLIMITED_INSTANCES, pipe_buffer, pipe_buffer, 0, static_cast<SECURITY_ATTRIBUTES*>(for_us.attributes()))};
     if (!fresh->pipe)
       return tl::unexpected{system_failure("CreateNamedPipe", name_)};
     if (auto adopted = loop_.adopt(fresh->pipe.get()); !adopted)

@@ -37,6 +37,12 @@ struct over_shared_memory {
   static constexpr auto kind = transport_kind::shared_memory;
 };
 
+#ifdef _WIN32
+#define EVERY_TRANSPORT over_memory, over_pipe
+#else
+#define EVERY_TRANSPORT over_memory, over_pipe, over_shared_memory
+#endif
+
 transport_limits narrow() {
   auto result = transport_world::usual_limits();
   result.max_queued_bytes = 64 << 10;
@@ -102,8 +108,7 @@ bool never() {
 
 // -- connecting --------------------------------------------------------------
 
-TEMPLATE_TEST_CASE("connecting to nobody fails with no_such_process", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("connecting to nobody fails with no_such_process", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   for (auto* name : {"bank", "Bank", "bank.sock"}) {
     auto link = world.here().connect(world.at(name));
@@ -115,15 +120,13 @@ TEMPLATE_TEST_CASE("connecting to nobody fails with no_such_process", "[transpor
   CHECK_FALSE(world.here().connect(world.at("bank2")));
 }
 
-TEMPLATE_TEST_CASE("a connection is accepted on the I/O role", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("a connection is accepted on the I/O role", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   world.pair();
   CHECK(world.accepted_on_role());
 }
 
-TEMPLATE_TEST_CASE("whoever accepts a connection may open another", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("whoever accepts a connection may open another", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   gate opened;
   world.on_accept([&](const end&) {
@@ -135,8 +138,8 @@ TEMPLATE_TEST_CASE("whoever accepts a connection may open another", "[transport]
   CHECK(opened.wait());
 }
 
-TEMPLATE_TEST_CASE("after its listener a name has nobody, and can be listened to again", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("after its listener a name has nobody, and can be listened to again", "[transport]",
+                   EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   for (int round = 0; round < 3; ++round) {
     auto [caller, called] = world.pair();
@@ -151,8 +154,7 @@ TEMPLATE_TEST_CASE("after its listener a name has nobody, and can be listened to
   }
 }
 
-TEMPLATE_TEST_CASE("a listener that ends closes what was not admitted", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("a listener that ends closes what was not admitted", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   world.listen();
   auto caller = world.connect();
@@ -167,8 +169,8 @@ TEMPLATE_TEST_CASE("a listener that ends closes what was not admitted", "[transp
   CHECK_FALSE(admitted.heard->closed());
 }
 
-TEMPLATE_TEST_CASE("connections whose listener ends meanwhile end too, or were accepted", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("connections whose listener ends meanwhile end too, or were accepted", "[transport]",
+                   EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   for (int round = 0; round < 20; ++round) {
     world.listen();
@@ -190,8 +192,7 @@ TEMPLATE_TEST_CASE("connections whose listener ends meanwhile end too, or were a
   }
 }
 
-TEMPLATE_TEST_CASE("a connection that nobody takes up is closed", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("a connection that nobody takes up is closed", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   gate come;
   auto listener = world.there().listen(world.at("other"), [&](std::shared_ptr<mailroom::connection>) { come.open(); });
@@ -205,8 +206,7 @@ TEMPLATE_TEST_CASE("a connection that nobody takes up is closed", "[transport]",
   CHECK(is_lost(caller.heard->reason()));
 }
 
-TEMPLATE_TEST_CASE("a peer that hangs up at once is told once, and leaves nothing", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a peer that hangs up at once is told once, and leaves nothing", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto listener = world.there().listen(world.at("other"), [](std::shared_ptr<mailroom::connection>) {});
   REQUIRE(listener);
@@ -232,8 +232,7 @@ TEMPLATE_TEST_CASE("a peer that hangs up at once is told once, and leaves nothin
   CHECK(test::footprint::now().descriptors == before.descriptors);
 }
 
-TEMPLATE_TEST_CASE("many connections do not mix their frames", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("many connections do not mix their frames", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   std::vector<transport_world::two> pairs;
   for (int i = 0; i < 40; ++i)
@@ -253,8 +252,7 @@ TEMPLATE_TEST_CASE("many connections do not mix their frames", "[transport]", ov
 
 // -- frames ------------------------------------------------------------------
 
-TEMPLATE_TEST_CASE("frames of every size arrive whole and in order, both ways", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("frames of every size arrive whole and in order, both ways", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   std::vector<byte_buffer> sent;
@@ -269,7 +267,7 @@ TEMPLATE_TEST_CASE("frames of every size arrive whole and in order, both ways", 
   }
 }
 
-TEMPLATE_TEST_CASE("frames go both ways at once", "[transport]", over_memory, over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("frames go both ways at once", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   auto out = frames(0, 500, 3000);
@@ -292,7 +290,7 @@ TEMPLATE_TEST_CASE("frames go both ways at once", "[transport]", over_memory, ov
 }
 
 TEMPLATE_TEST_CASE("frames of several threads are not torn, and those of each keep their order", "[transport]",
-                   over_memory, over_pipe, over_shared_memory) {
+                   EVERY_TRANSPORT) {
   auto limits = transport_world::usual_limits();
   limits.max_queued_bytes = 1 << 20;
   transport_world world{TestType::kind, limits};
@@ -323,7 +321,7 @@ TEMPLATE_TEST_CASE("frames of several threads are not torn, and those of each ke
 }
 
 TEMPLATE_TEST_CASE("a buffer that the caller can spare arrives as any frame, and stays as it was where it is not taken",
-                   "[transport]", over_memory, over_pipe, over_shared_memory) {
+                   "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind, narrow()};
   do_not_read(world);
   auto [caller, called] = world.pair();
@@ -350,7 +348,7 @@ TEMPLATE_TEST_CASE("a buffer that the caller can spare arrives as any frame, and
   CHECK(buffer == frame(7));
 }
 
-TEMPLATE_TEST_CASE("a lone frame is not delayed", "[transport]", over_memory, over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a lone frame is not delayed", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   called.echo();
@@ -364,8 +362,7 @@ TEMPLATE_TEST_CASE("a lone frame is not delayed", "[transport]", over_memory, ov
   CHECK(test::once_within(5ms, round_trip, 100));
 }
 
-TEMPLATE_TEST_CASE("a frame can be sent from within on_frame", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("a frame can be sent from within on_frame", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   called.echo();
@@ -377,8 +374,7 @@ TEMPLATE_TEST_CASE("a frame can be sent from within on_frame", "[transport]", ov
   CHECK(caller.heard->wait_frames(1000));
 }
 
-TEMPLATE_TEST_CASE("what was sent before the other side starts arrives", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("what was sent before the other side starts arrives", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   do_not_read(world);
   auto [caller, called] = world.pair();
@@ -392,8 +388,7 @@ TEMPLATE_TEST_CASE("what was sent before the other side starts arrives", "[trans
 
 // -- bounds ------------------------------------------------------------------
 
-TEMPLATE_TEST_CASE("a peer that does not read fills the queue, and nobody blocks", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a peer that does not read fills the queue, and nobody blocks", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind, narrow()};
   do_not_read(world);
   auto [caller, called] = world.pair();
@@ -412,8 +407,7 @@ TEMPLATE_TEST_CASE("a peer that does not read fills the queue, and nobody blocks
   CHECK(caller.heard->rooms() == 1);
 }
 
-TEMPLATE_TEST_CASE("a queue that was full tells so each time when it has room again", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a queue that was full tells so each time when it has room again", "[transport]", EVERY_TRANSPORT) {
   std::array<gate, 5> inside;
   std::array<gate, 5> leave;
   transport_world world{TestType::kind, narrow()};
@@ -437,7 +431,7 @@ TEMPLATE_TEST_CASE("a queue that was full tells so each time when it has room ag
   CHECK((called.heard->frames() == sent));
 }
 
-TEMPLATE_TEST_CASE("an empty queue takes any one frame", "[transport]", over_memory, over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("an empty queue takes any one frame", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind, narrow()};
   do_not_read(world);
   auto [caller, called] = world.pair();
@@ -452,8 +446,8 @@ TEMPLATE_TEST_CASE("an empty queue takes any one frame", "[transport]", over_mem
   CHECK(called.heard->wait_frames(2));
 }
 
-TEMPLATE_TEST_CASE("system frames exceed the bounds once over, then the connection ends", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("system frames exceed the bounds once over, then the connection ends", "[transport]",
+                   EVERY_TRANSPORT) {
   transport_world world{TestType::kind, narrow()};
   do_not_read(world);
   auto [caller, called] = world.pair();
@@ -481,8 +475,7 @@ TEMPLATE_TEST_CASE("system frames exceed the bounds once over, then the connecti
   CHECK((called.heard->frames() + caller.heard->unsent() == accepted));
 }
 
-TEMPLATE_TEST_CASE("a connection is flushed when all that it accepted is on its way", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a connection is flushed when all that it accepted is on its way", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   do_not_read(world);
   auto [caller, called] = world.pair();
@@ -498,8 +491,7 @@ TEMPLATE_TEST_CASE("a connection is flushed when all that it accepted is on its 
 
 // -- sizes and garbage -------------------------------------------------------
 
-TEMPLATE_TEST_CASE("row 9: before it is admitted a peer may send 4 KiB a frame", "[transport][row9]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("row 9: before it is admitted a peer may send 4 KiB a frame", "[transport][row9]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   world.listen();
   auto caller = world.connect();
@@ -515,7 +507,7 @@ TEMPLATE_TEST_CASE("row 9: before it is admitted a peer may send 4 KiB a frame",
 }
 
 TEMPLATE_TEST_CASE("row 9: a frame above the admitted size ends the connection by its header", "[transport][row9]",
-                   over_memory, over_pipe, over_shared_memory) {
+                   EVERY_TRANSPORT) {
   for (std::uint32_t size : {10'001u, 0xffff'ffffu}) {
     transport_world world{TestType::kind};
     auto [caller, called] = world.pair();
@@ -531,8 +523,7 @@ TEMPLATE_TEST_CASE("row 9: a frame above the admitted size ends the connection b
   }
 }
 
-TEMPLATE_TEST_CASE("a peer is admitted from within on_frame for the very next frame", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a peer is admitted from within on_frame for the very next frame", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   do_not_read(world);
   world.listen();
@@ -547,8 +538,8 @@ TEMPLATE_TEST_CASE("a peer is admitted from within on_frame for the very next fr
   CHECK((called.heard->frames() == sent));
 }
 
-TEMPLATE_TEST_CASE("row 9: bytes that are no frame end their connection and no other", "[transport][row9]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("row 9: bytes that are no frame end their connection and no other", "[transport][row9]",
+                   EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [bystander, beside] = world.pair();
   auto [caller, called] = world.pair();
@@ -568,8 +559,8 @@ TEMPLATE_TEST_CASE("row 9: bytes that are no frame end their connection and no o
 
 // -- the end -----------------------------------------------------------------
 
-TEMPLATE_TEST_CASE("either side can end a connection, with its reason on its own side", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("either side can end a connection, with its reason on its own side", "[transport]",
+                   EVERY_TRANSPORT) {
   for (auto caller_ends : {true, false}) {
     transport_world world{TestType::kind};
     auto [caller, called] = world.pair();
@@ -589,8 +580,8 @@ TEMPLATE_TEST_CASE("either side can end a connection, with its reason on its own
   }
 }
 
-TEMPLATE_TEST_CASE("the end comes once, however often and from wherever it is asked for", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("the end comes once, however often and from wherever it is asked for", "[transport]",
+                   EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   for (int round = 0; round < 30; ++round) {
     auto [caller, called] = world.pair();
@@ -613,8 +604,7 @@ TEMPLATE_TEST_CASE("the end comes once, however often and from wherever it is as
   }
 }
 
-TEMPLATE_TEST_CASE("a connection can be ended from within on_frame, twice", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("a connection can be ended from within on_frame, twice", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   called.heard->hook([link = called.link.get()](const frame_view&) {
@@ -630,8 +620,8 @@ TEMPLATE_TEST_CASE("a connection can be ended from within on_frame, twice", "[tr
   CHECK(is_lost(caller.heard->reason()));
 }
 
-TEMPLATE_TEST_CASE("a connection can be ended from within on_frame of a caller that drives", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a connection can be ended from within on_frame of a caller that drives", "[transport]",
+                   EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   caller.heard->hook([link = caller.link.get()](const frame_view&) { link->close(enough); });
@@ -642,8 +632,7 @@ TEMPLATE_TEST_CASE("a connection can be ended from within on_frame of a caller t
   REQUIRE(called.heard->wait_closed());
 }
 
-TEMPLATE_TEST_CASE("a connection that ends before it starts tells so when it starts", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a connection that ends before it starts tells so when it starts", "[transport]", EVERY_TRANSPORT) {
   for (auto by_peer : {true, false}) {
     transport_world world{TestType::kind};
     do_not_read(world);
@@ -668,8 +657,7 @@ TEMPLATE_TEST_CASE("a connection that ends before it starts tells so when it sta
   }
 }
 
-TEMPLATE_TEST_CASE("what a peer had written is handed over before its end", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("what a peer had written is handed over before its end", "[transport]", EVERY_TRANSPORT) {
   for (int round = 0; round < 20; ++round) {
     transport_world world{TestType::kind};
     auto [caller, called] = world.pair();
@@ -684,8 +672,7 @@ TEMPLATE_TEST_CASE("what a peer had written is handed over before its end", "[tr
   }
 }
 
-TEMPLATE_TEST_CASE("frames that did not go whole come back with the end, in order", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("frames that did not go whole come back with the end, in order", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind, narrow()};
   do_not_read(world);
   auto [caller, called] = world.pair();
@@ -699,7 +686,7 @@ TEMPLATE_TEST_CASE("frames that did not go whole come back with the end, in orde
 }
 
 TEMPLATE_TEST_CASE("of frames sent while the connection ends each arrives, comes back or is refused", "[transport]",
-                   over_memory, over_pipe, over_shared_memory) {
+                   EVERY_TRANSPORT) {
   for (int round = 0; round < 10; ++round) {
     transport_world world{TestType::kind};
     auto [caller, called] = world.pair();
@@ -723,8 +710,8 @@ TEMPLATE_TEST_CASE("of frames sent while the connection ends each arrives, comes
 
 // -- driving -----------------------------------------------------------------
 
-TEMPLATE_TEST_CASE("drive returns when it is done, and hands over on the caller's thread", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("drive returns when it is done, and hands over on the caller's thread", "[transport]",
+                   EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   gate driving;
@@ -744,8 +731,7 @@ TEMPLATE_TEST_CASE("drive returns when it is done, and hands over on the caller'
   CHECK_FALSE(caller.heard->closed());
 }
 
-TEMPLATE_TEST_CASE("a driven connection is read by the one who drives", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("a driven connection is read by the one who drives", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   gate driving;
@@ -770,8 +756,7 @@ TEMPLATE_TEST_CASE("a driven connection is read by the one who drives", "[transp
   CHECK(caller.heard->threads().back() != driver);
 }
 
-TEMPLATE_TEST_CASE("drive that is done already returns at once", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("drive that is done already returns at once", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   CHECK(caller.drive(20s, [] { return true; }));
@@ -779,7 +764,7 @@ TEMPLATE_TEST_CASE("drive that is done already returns at once", "[transport]", 
   CHECK_FALSE(caller.drive(-1s, never));
 }
 
-TEMPLATE_TEST_CASE("drive returns at its deadline", "[transport]", over_memory, over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("drive returns at its deadline", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   for (auto patience : {0ms, 5ms, 99ms, 101ms, 230ms}) {
@@ -794,8 +779,7 @@ TEMPLATE_TEST_CASE("drive returns at its deadline", "[transport]", over_memory, 
   }
 }
 
-TEMPLATE_TEST_CASE("drive returns at its deadline though frames keep coming", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("drive returns at its deadline though frames keep coming", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind, narrow()};
   auto [caller, called] = world.pair();
   std::atomic<bool> stop{false};
@@ -813,8 +797,7 @@ TEMPLATE_TEST_CASE("drive returns at its deadline though frames keep coming", "[
   CHECK(took < 5s);
 }
 
-TEMPLATE_TEST_CASE("drive returns when it is done though frames keep coming", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("drive returns when it is done though frames keep coming", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind, narrow()};
   auto [caller, called] = world.pair();
   std::atomic<bool> stop{false};
@@ -832,8 +815,7 @@ TEMPLATE_TEST_CASE("drive returns when it is done though frames keep coming", "[
   flood.join();
 }
 
-TEMPLATE_TEST_CASE("drive returns when the connection ends meanwhile", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("drive returns when the connection ends meanwhile", "[transport]", EVERY_TRANSPORT) {
   for (auto by_peer : {true, false}) {
     transport_world world{TestType::kind};
     auto [caller, called] = world.pair();
@@ -855,8 +837,7 @@ TEMPLATE_TEST_CASE("drive returns when the connection ends meanwhile", "[transpo
   }
 }
 
-TEMPLATE_TEST_CASE("what had arrived is handed over to a driver before the end", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("what had arrived is handed over to a driver before the end", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   gate driving;
@@ -877,7 +858,7 @@ TEMPLATE_TEST_CASE("what had arrived is handed over to a driver before the end",
   CHECK((caller.heard->frames() + called.heard->unsent() == sent));
 }
 
-TEMPLATE_TEST_CASE("a second driver returns at once", "[transport]", over_memory, over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a second driver returns at once", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   gate driving;
@@ -898,8 +879,7 @@ TEMPLATE_TEST_CASE("a second driver returns at once", "[transport]", over_memory
   first.join();
 }
 
-TEMPLATE_TEST_CASE("drive returns at once while the I/O role reads", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("drive returns at once while the I/O role reads", "[transport]", EVERY_TRANSPORT) {
   gate inside;
   gate leave;
   transport_world world{TestType::kind};
@@ -916,7 +896,7 @@ TEMPLATE_TEST_CASE("drive returns at once while the I/O role reads", "[transport
   leave.open();
 }
 
-TEMPLATE_TEST_CASE("drive on the I/O role returns at once", "[transport]", over_memory, over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("drive on the I/O role returns at once", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   gate returned;
@@ -927,8 +907,7 @@ TEMPLATE_TEST_CASE("drive on the I/O role returns at once", "[transport]", over_
   CHECK(returned.wait(5s));
 }
 
-TEMPLATE_TEST_CASE("a frame that comes as drive ends is read all the same", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("a frame that comes as drive ends is read all the same", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   called.echo();
@@ -939,7 +918,7 @@ TEMPLATE_TEST_CASE("a frame that comes as drive ends is read all the same", "[tr
   }
 }
 
-TEMPLATE_TEST_CASE("drivers that take turns lose nothing", "[transport]", over_memory, over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("drivers that take turns lose nothing", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   called.echo();
@@ -960,8 +939,7 @@ TEMPLATE_TEST_CASE("drivers that take turns lose nothing", "[transport]", over_m
   CHECK(caller.heard->wait_frames(3 * rounds));
 }
 
-TEMPLATE_TEST_CASE("a large frame of another thread is written while somebody drives", "[transport]", over_memory,
-                   over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a large frame of another thread is written while somebody drives", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   gate driving;
@@ -987,8 +965,7 @@ TEMPLATE_TEST_CASE("a large frame of another thread is written while somebody dr
   driver.join();
 }
 
-TEMPLATE_TEST_CASE("a driver writes what waits to be written", "[transport]", over_memory, over_pipe,
-                   over_shared_memory) {
+TEMPLATE_TEST_CASE("a driver writes what waits to be written", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
   called.echo();
@@ -998,7 +975,7 @@ TEMPLATE_TEST_CASE("a driver writes what waits to be written", "[transport]", ov
   CHECK((caller.heard->frames().front() == large));
 }
 
-TEMPLATE_TEST_CASE("a driver hears of room", "[transport]", over_memory, over_pipe, over_shared_memory) {
+TEMPLATE_TEST_CASE("a driver hears of room", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind, narrow()};
   do_not_read(world);
   auto [caller, called] = world.pair();
