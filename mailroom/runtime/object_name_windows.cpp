@@ -50,18 +50,10 @@ std::string hash_of(const runtime_directory& directory) {
   return digits;
 }
 
-std::string object_name(const endpoint& where) {
-  return hash_of(*where.directory) + '-' + escaped(where.process);
-}
-
 } // namespace
 
 std::string pipe_name(const endpoint& where) {
-  return R"(\\.\pipe\mailroom-)" + object_name(where);
-}
-
-std::string mutex_name(const endpoint& where) {
-  return R"(Local\mailroom-)" + this_user() + '-' + object_name(where);
+  return R"(\\.\pipe\mailroom-)" + hash_of(*where.directory) + '-' + escaped(where.process);
 }
 
 std::string lock_file_name(const process_name& name) {

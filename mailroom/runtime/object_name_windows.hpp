@@ -14,9 +14,6 @@ namespace mailroom {
 /// As in `\\.\pipe\mailroom-0123456789abcdef-bank`.
 std::string pipe_name(const endpoint& where);
 
-/// As in `Local\mailroom-S-1-5-21-...-0123456789abcdef-bank`.
-std::string mutex_name(const endpoint& where);
-
 /// Within the runtime directory, as in `bank.lock`.
 std::string lock_file_name(const process_name& name);
 

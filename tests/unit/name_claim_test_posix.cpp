@@ -1,11 +1,10 @@
-// One process owns a name at a time, by a lock that the kernel frees at its death. Rows 4 and 5 of the faults, as far as one test
-// program and its forked children can show them.
+// Rows 4 and 5 of the faults, as far as forked children of the test program can show them, and what a lock by fcntl has to beware of.
 
 #include <mailroom/runtime/name_claim.hpp>
 
 #include <support/catch.hpp>
+#include <support/claim_place.hpp>
 #include <support/forked.hpp>
-#include <support/temporary_directory.hpp>
 
 #include <algorithm>
 #include <csignal>
@@ -18,48 +17,18 @@
 
 using mailroom::endpoint;
 using mailroom::errc;
-using mailroom::list_processes;
 using mailroom::name_claim;
-using mailroom::process_info;
 using mailroom::runtime_directory;
+using test::error_of;
 using test::forked;
 using test::line;
+using test::owned_by;
+using test::taken_by;
+using place = test::claim_place;
 
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A runtime directory of its own for each test.
-class place {
-public:
-  endpoint at(std::string_view name) const { return {directory_, *mailroom::process_name::parse(name)}; }
-  const runtime_directory& directory() const { return *directory_; }
-  fs::path file(std::string_view name) const { return parent_.path() / "run" / name; }
-
-  std::vector<std::string> owned() const {
-    std::vector<std::string> result;
-    for (auto& each : list_processes(*directory_))
-      result.push_back(each.name + "=" + std::to_string(each.pid));
-    std::sort(result.begin(), result.end());
-    return result;
-  }
-
-private:
-  test::temporary_directory parent_;
-  std::shared_ptr<const runtime_directory> directory_ = *runtime_directory::open(parent_.path() / "run");
-};
-
-std::string error_of(const mailroom::expected<std::unique_ptr<name_claim>>& result) {
-  return result ? "no error" : to_string(result.error());
-}
-
-std::string owned_by(std::string_view name, int pid) {
-  return std::string{name} + "=" + std::to_string(pid);
-}
-
-std::string taken_by(std::string_view name, int pid) {
-  return std::string{name} + ": name taken by process " + std::to_string(pid);
-}
 
 /// A child that claims a name, says so and holds it until it is told, or for ever.
 std::unique_ptr<forked> holder(const endpoint& where) {
@@ -82,26 +51,6 @@ bool free_for_others(const endpoint& where) {
 }
 
 } // namespace
-
-TEST_CASE("a name that nobody owns can be taken, and taken again after its release", "[name_claim]") {
-  place here;
-  for (int round = 0; round < 3; ++round) {
-    auto claim = name_claim::take(here.at("bank"));
-    REQUIRE(claim);
-    CHECK(here.owned() == std::vector{owned_by("bank", ::getpid())});
-  }
-  CHECK(here.owned().empty());
-}
-
-TEST_CASE("a claim that ends leaves no file", "[name_claim]") {
-  place here;
-  {
-    auto claim = name_claim::take(here.at("bank"));
-    REQUIRE(claim);
-    CHECK(here.directory().list() == std::vector<std::string>{"bank.lock"});
-  }
-  CHECK(here.directory().list().empty());
-}
 
 TEST_CASE("the lock file is this user's alone", "[name_claim]") {
   place here;
@@ -129,15 +78,6 @@ TEST_CASE("a name is the same name by whatever path its directory is reached", "
   REQUIRE(again);
   CHECK(error_of(name_claim::take({*again, here.at("bank").process})) == taken_by("bank", ::getpid()));
   CHECK_FALSE(free_for_others(here.at("bank")));
-}
-
-TEST_CASE("names differ by case and by directory", "[name_claim]") {
-  place here;
-  place there;
-  auto first = name_claim::take(here.at("bank"));
-  CHECK(name_claim::take(here.at("Bank")));
-  CHECK(name_claim::take(there.at("bank")));
-  CHECK(name_claim::take(here.at("bank.lock")));
 }
 
 TEST_CASE("a name of another process is taken, with its pid", "[name_claim]") {
@@ -229,14 +169,6 @@ TEST_CASE("row 6: a symbolic link in the lock file's place is not followed", "[n
     CHECK(fs::exists(target) == exists);
     fs::remove(here.file("bank.lock"));
   }
-}
-
-TEST_CASE("row 6: a directory in the lock file's place is refused with path and cause", "[name_claim][row6]") {
-  place here;
-  fs::create_directory(here.file("bank.lock"));
-  CHECK(error_of(name_claim::take(here.at("bank")))
-        == here.file("bank.lock").string() + ": open: Is a directory (errno 21)");
-  CHECK(here.owned().empty());
 }
 
 TEST_CASE("row 6: a directory that is gone is refused with the cause", "[name_claim][row6]") {
@@ -345,19 +277,4 @@ TEST_CASE("row 4: a name that changes hands has one owner at a time", "[name_cla
     children.push_back(std::make_unique<forked>(take_turns));
   for (auto& each : children)
     CHECK(each->wait() == 0);
-}
-
-TEST_CASE("of threads of one process that race for a name one gets it", "[name_claim]") {
-  place here;
-  for (int round = 0; round < 50; ++round) {
-    std::vector<mailroom::expected<std::unique_ptr<name_claim>>> results;
-    for (int i = 0; i < 4; ++i)
-      results.emplace_back(nullptr);
-    std::vector<std::thread> threads;
-    for (auto& each : results)
-      threads.emplace_back([&] { each = name_claim::take(here.at("bank")); });
-    for (auto& each : threads)
-      each.join();
-    CHECK(std::count_if(results.begin(), results.end(), [](auto& each) { return each.has_value(); }) == 1);
-  }
 }
