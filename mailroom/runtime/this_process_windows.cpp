@@ -7,7 +7,26 @@
 
 #include <windows.h>
 
+#if defined(__MINGW32__) && defined(__GLIBCXX__)
+#include <cxxabi.h>
+#endif
+
 namespace mailroom {
+
+#if defined(__MINGW32__) && defined(__GLIBCXX__)
+
+namespace {
+
+/// At the end of a thread MinGW frees the memory of its `thread_local` objects by one key, and destroys them by another: whichever key
+/// was made first comes first. This makes the right one before anybody uses such an object. The price is that those of the main thread
+/// are destroyed after the static objects.
+__attribute__((constructor(101))) void destroy_before_freeing() {
+  abi::__cxa_thread_atexit([](void*) {}, nullptr, reinterpret_cast<void*>(&destroy_before_freeing));
+}
+
+} // namespace
+
+#endif
 
 std::uint32_t this_process_id() noexcept {
   return ::GetCurrentProcessId();
