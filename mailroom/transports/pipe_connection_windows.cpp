@@ -391,7 +391,7 @@ bool pipe_connection::drive(clock::time_point deadline, const std::function<bool
 
 /// The I/O role lets go of it after a round, which is soon.
 std::unique_lock<std::mutex> pipe_connection::take_reading_role() {
-  constexpr std::chrono::microseconds soon{200};
+  constexpr std::chrono::milliseconds soon{5}; // under Wine a system call is a message to its server
   std::unique_lock reading{read_mutex_, std::try_to_lock};
   for (auto until = clock::now() + soon; !reading && clock::now() < until; std::this_thread::yield())
     reading = std::unique_lock{read_mutex_, std::try_to_lock};
