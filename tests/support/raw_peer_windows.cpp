@@ -29,6 +29,7 @@ HANDLE native(std::intptr_t value) {
 /// One operation on a pipe and how it ended.
 struct operation {
   OVERLAPPED overlapped{};
+  bool late = false;
   handle event{::CreateEventW(nullptr, TRUE, FALSE, nullptr)};
 
   operation() { overlapped.hEvent = event.get(); }
@@ -40,7 +41,8 @@ struct operation {
     if (!started && ::GetLastError() != ERROR_IO_PENDING)
       return std::nullopt;
     auto in_time = ::WaitForSingleObject(event.get(), static_cast<DWORD>(std::max<std::int64_t>(time.count(), 0)));
-    if (in_time != WAIT_OBJECT_0)
+    late = in_time != WAIT_OBJECT_0;
+    if (late)
       ::CancelIoEx(pipe, &overlapped);
     DWORD size = 0;
     if (::GetOverlappedResult(pipe, &overlapped, &size, TRUE) == 0)
@@ -49,10 +51,12 @@ struct operation {
   }
 };
 
+/// The bytes that came; 0 where none came in time, nothing where none will come.
 std::optional<std::size_t> read_some(std::intptr_t from, void* target, std::size_t size, milliseconds time) {
-  operation read;
-  auto started = ::ReadFile(native(from), target, static_cast<DWORD>(size), nullptr, &read.overlapped) != 0;
-  return read.end(native(from), started, time);
+  operation reading;
+  auto started = ::ReadFile(native(from), target, static_cast<DWORD>(size), nullptr, &reading.overlapped) != 0;
+  auto got = reading.end(native(from), started, time);
+  return got || !reading.late ? got : 0;
 }
 
 HANDLE make_instance(const std::string& name) {
@@ -90,12 +94,12 @@ void raw_peer::write(const mailroom::byte_buffer& bytes) const {
 }
 
 bool raw_peer::closed_within(milliseconds time) const {
-  auto deadline = steady_clock::now() + time;
-  for (;;) {
+  for (auto deadline = steady_clock::now() + time;;) {
     char ignored[4096];
     auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
-    if (!read_some(native_, ignored, sizeof(ignored), left))
-      return steady_clock::now() < deadline;
+    auto got = read_some(native_, ignored, sizeof(ignored), left);
+    if (!got || *got == 0)
+      return !got;
   }
 }
 
@@ -104,6 +108,8 @@ void raw_peer::read(mailroom::byte_buffer& target) const {
   while (have < target.size()) {
     auto got = read_some(native_, target.data() + have, target.size() - have, std::chrono::seconds{5});
     if (!got)
+      throw std::runtime_error{"closed"};
+    if (*got == 0)
       throw std::runtime_error{"nothing came"};
     have += *got;
   }
