@@ -3,7 +3,9 @@
 
 set(CMAKE_CXX_EXTENSIONS OFF) # C++20 itself comes with mailroom::mailroom
 
-if(NOT MSVC)
+if(MSVC)
+  add_compile_options(/W4 /utf-8 /bigobj)
+else()
   add_compile_options(
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> # GCC's optimizer finds it in CAF's headers, system or not
@@ -11,6 +13,13 @@ if(NOT MSVC)
     "$<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Release>>:-Wno-array-bounds;-Wno-restrict;-Wno-stringop-overflow>")
 endif()
 set(CMAKE_COMPILE_WARNING_AS_ERROR ${MAILROOM_WARNINGS_AS_ERRORS})
+
+if(WIN32)
+  add_compile_definitions(WIN32_LEAN_AND_MEAN NOMINMAX _WIN32_WINNT=0x0A00)
+endif()
+if(MINGW)
+  add_compile_options(-Wa,-mbig-obj) # templates make more sections than the usual format holds
+endif()
 
 if(MAILROOM_SANITIZE)
   list(JOIN MAILROOM_SANITIZE "," sanitizers)

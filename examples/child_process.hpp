@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,8 +22,8 @@ struct child_settings {
   /// What it writes to its standard output is for `read_line`.
   bool captured = false;
 
-  /// It is told to end when the thread that started it ends, and so even when this program is killed. For programs that do not
-  /// notice by themselves.
+  /// It ends when the thread that started it is gone, and so even when this program is killed. For programs that do not notice by
+  /// themselves.
   bool ends_with_us = false;
 };
 
@@ -38,7 +39,7 @@ public:
   child_process(child_process&& other) noexcept;
   child_process& operator=(child_process&&) = delete;
 
-  int pid() const noexcept { return pid_; }
+  int pid() const noexcept;
 
   /// Whether it has not ended yet.
   bool running() noexcept;
@@ -46,7 +47,7 @@ public:
   /// Tells it to end.
   void terminate() noexcept;
 
-  /// At once, and without a last word: kill -9.
+  /// At once, and without a last word: kill -9, TerminateProcess.
   void kill() noexcept;
 
   /// Holds it where it is, and lets it go on.
@@ -57,11 +58,15 @@ public:
   std::optional<std::string> read_line(std::chrono::milliseconds patience);
 
 private:
-  void signal(int number) noexcept;
+  struct native; // what the system knows it by
 
-  int pid_ = 0; // 0: moved from
-  bool ended_ = false;
-  int output_ = -1;
+  /// Waits for output. Nothing more comes where it returns false, or not in time.
+  bool read_more(std::chrono::milliseconds patience);
+
+  /// The destructor's part.
+  void end() noexcept;
+
+  std::unique_ptr<native> native_; // none: moved from
   std::string unread_;
 };
 

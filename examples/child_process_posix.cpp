@@ -7,7 +7,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <system_error>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -87,6 +86,28 @@ void end_with(pid_t parent) {
 
 } // namespace
 
+struct child_process::native {
+  explicit native(pid_t started) : pid{started} {}
+  ~native() {
+    if (output >= 0)
+      ::close(output);
+  }
+
+  bool running() noexcept {
+    ended = ended || ::waitpid(pid, nullptr, WNOHANG) != 0;
+    return !ended;
+  }
+
+  void signal(int number) noexcept {
+    if (running()) // else the pid may be somebody else's by now
+      ::kill(pid, number);
+  }
+
+  pid_t pid;
+  bool ended = false;
+  int output = -1;
+};
+
 std::filesystem::path this_program() {
   return std::filesystem::read_symlink("/proc/self/exe");
 }
@@ -101,10 +122,10 @@ child_process::child_process(const std::filesystem::path& program, const std::ve
   pipe_pair captured{settings.captured};
   pipe_pair trouble{true};
   auto parent = ::getpid();
-  pid_ = ::fork();
-  if (pid_ < 0)
+  auto pid = ::fork();
+  if (pid < 0)
     fail(errno, "fork");
-  if (pid_ == 0) {
+  if (pid == 0) {
     if (settings.ends_with_us)
       end_with(parent);
     become(program.c_str(), argument_pointers.data(), environment_pointers.data(), captured.writing(),
@@ -113,77 +134,54 @@ child_process::child_process(const std::filesystem::path& program, const std::ve
   trouble.close_writing();
   auto code = 0;
   if (::read(trouble.reading(), &code, sizeof(code)) == sizeof(code)) {
-    ::waitpid(pid_, nullptr, 0);
+    ::waitpid(pid, nullptr, 0);
     fail(code, program.string());
   }
-  output_ = captured.take_reading();
+  native_ = std::make_unique<native>(pid);
+  native_->output = captured.take_reading();
 }
 
-child_process::child_process(child_process&& other) noexcept
-  : pid_{std::exchange(other.pid_, 0)},
-    ended_{other.ended_},
-    output_{std::exchange(other.output_, -1)},
-    unread_{std::move(other.unread_)} {
-  // nop
-}
+child_process::child_process(child_process&&) noexcept = default;
 
 child_process::~child_process() {
-  if (output_ >= 0)
-    ::close(output_);
-  if (pid_ == 0)
-    return;
-  terminate();
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{3};
-  while (running()) {
-    if (std::chrono::steady_clock::now() > deadline)
-      kill();
-    std::this_thread::sleep_for(std::chrono::milliseconds{1});
-  }
+  if (native_)
+    end();
+}
+
+int child_process::pid() const noexcept {
+  return native_->pid;
 }
 
 bool child_process::running() noexcept {
-  ended_ = ended_ || ::waitpid(pid_, nullptr, WNOHANG) != 0;
-  return !ended_;
+  return native_->running();
 }
 
 void child_process::terminate() noexcept {
-  signal(SIGTERM);
+  native_->signal(SIGTERM);
   resume(); // a suspended process would not listen
 }
 
 void child_process::kill() noexcept {
-  signal(SIGKILL);
+  native_->signal(SIGKILL);
 }
 
 void child_process::suspend() noexcept {
-  signal(SIGSTOP);
+  native_->signal(SIGSTOP);
 }
 
 void child_process::resume() noexcept {
-  signal(SIGCONT);
+  native_->signal(SIGCONT);
 }
 
-void child_process::signal(int number) noexcept {
-  if (running()) // else the pid may be somebody else's by now
-    ::kill(pid_, number);
-}
-
-std::optional<std::string> child_process::read_line(std::chrono::milliseconds patience) {
-  for (;;) {
-    if (auto end = unread_.find('\n'); end != std::string::npos) {
-      auto line = unread_.substr(0, end);
-      unread_.erase(0, end + 1);
-      return line;
-    }
-    pollfd ready{output_, POLLIN, 0};
-    if (::poll(&ready, 1, static_cast<int>(patience.count())) <= 0)
-      return std::nullopt;
-    char buffer[4096];
-    auto size = ::read(output_, buffer, sizeof(buffer));
-    if (size <= 0)
-      return std::nullopt;
+bool child_process::read_more(std::chrono::milliseconds patience) {
+  pollfd ready{native_->output, POLLIN, 0};
+  if (::poll(&ready, 1, static_cast<int>(patience.count())) <= 0)
+    return false;
+  char buffer[4096];
+  auto size = ::read(native_->output, buffer, sizeof(buffer));
+  if (size > 0)
     unread_.append(buffer, static_cast<std::size_t>(size));
-  }
+  return size > 0;
 }
 
 } // namespace examples

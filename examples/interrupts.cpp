@@ -26,6 +26,9 @@ void set_keyboard_handler(void (*handler)(int)) {
 void watch_interrupts() {
   set_keyboard_handler(note_interrupt);
   std::signal(SIGTERM, note_interrupt);
+#ifdef SIGBREAK
+  std::signal(SIGBREAK, note_interrupt); // how one program tells another on Windows
+#endif
 }
 
 void ignore_interrupts() {

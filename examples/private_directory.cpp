@@ -12,8 +12,7 @@ private_directory::private_directory(std::string_view name, const fs::path& pare
   std::random_device random;
   do
     path_ = parent / (std::string{name} + "-" + std::to_string(random()));
-  while (!fs::create_directory(path_)); // false: there is one of that name
-  fs::permissions(path_, fs::perms::owner_all);
+  while (!make(path_));
 }
 
 private_directory::~private_directory() {

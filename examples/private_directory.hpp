@@ -19,6 +19,9 @@ public:
   const std::filesystem::path& path() const noexcept { return path_; }
 
 private:
+  /// False where there is something of that name already.
+  static bool make(const std::filesystem::path& path);
+
   std::filesystem::path path_;
 };
 

@@ -9,6 +9,7 @@ jobs=$(nproc)
 build_packages=(g++ cmake ninja-build pkg-config ccache libcaf-dev libcereal-dev libexpected-dev libspdlog-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev)
 test_packages=("${build_packages[@]}" catch2 clang-format git python3)
+windows_packages=(g++-mingw-w64-x86-64-posix wine wine64)
 
 say() { printf '== %s\n' "$*" >&2; }
 

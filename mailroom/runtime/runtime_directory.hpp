@@ -4,6 +4,7 @@
 
 #include <mailroom/runtime/error.hpp>
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -13,26 +14,36 @@ namespace mailroom {
 
 class MAILROOM_EXPORT runtime_directory {
 public:
-  /// Creates (mode 0700) or opens the directory. Fails with `system_error` or `denied`, naming path and cause.
+#ifdef _WIN32
+  using native_directory = std::intptr_t;
+#else
+  using native_directory = int;
+#endif
+
+  /// Creates (for this user alone) or opens the directory. Fails with `system_error` or `denied`, naming path and cause.
   static expected<std::shared_ptr<const runtime_directory>> open(const std::filesystem::path& path);
 
   ~runtime_directory();
   runtime_directory(const runtime_directory&) = delete;
   runtime_directory& operator=(const runtime_directory&) = delete;
 
-  const std::filesystem::path& path() const noexcept { return path_; }
+  const std::filesystem::path& path() const noexcept {
+    return path_;
+  }
 
-  /// The open directory; POSIX: a file descriptor.
-  int native() const noexcept { return native_; }
+  /// The open directory: a file descriptor, or on Windows a HANDLE.
+  native_directory native() const noexcept {
+    return native_;
+  }
 
   /// The file names in it, in no order.
   std::vector<std::string> list() const;
 
 private:
-  runtime_directory(std::filesystem::path path, int native) : path_{std::move(path)}, native_{native} {}
+  runtime_directory(std::filesystem::path path, native_directory native) : path_{std::move(path)}, native_{native} {}
 
   std::filesystem::path path_;
-  int native_;
+  native_directory native_;
 };
 
 /// MAILROOM_DIR, else the system's usual place for this user.

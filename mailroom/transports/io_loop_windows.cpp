@@ -112,8 +112,8 @@ void io_loop_windows::end_alarm() noexcept {
 void io_loop_windows::wait_for_events(int milliseconds) {
   std::array<OVERLAPPED_ENTRY, 64> entries;
   ULONG count = 0;
-  auto patience = milliseconds < 0 ? INFINITE : static_cast<DWORD>(milliseconds);
-  if (!::GetQueuedCompletionStatusEx(port_.get(), entries.data(), static_cast<ULONG>(entries.size()), &count, patience,
+  auto longest = milliseconds < 0 ? INFINITE : static_cast<DWORD>(milliseconds);
+  if (!::GetQueuedCompletionStatusEx(port_.get(), entries.data(), static_cast<ULONG>(entries.size()), &count, longest,
                                      FALSE))
     return; // nothing came
   for (ULONG i = 0; i < count; ++i)

@@ -238,14 +238,18 @@ void pipe_connection::on_ready() {
     finish();
     return;
   }
-  receive();
+  // turned away, a driver reads: he calls the I/O role when he sees that, or has left by now
+  if (!receive() && !missed_.exchange(true))
+    receive();
 }
 
-/// Reads what is there, on the I/O role.
-void pipe_connection::receive() {
+/// Reads what is there, on the I/O role. Returns false where somebody else has the reading role.
+bool pipe_connection::receive() {
   std::unique_lock reading{read_mutex_, std::try_to_lock};
-  if (!reading || hung_up_)
-    return; // a driver reads, and calls the I/O role when he leaves
+  if (!reading)
+    return false;
+  if (hung_up_)
+    return true;
   // a peer that never pauses must not keep the role from the others, nor from those who handle what has come
   frames_left_ = frames_of_a_round;
   while (frames_left_ > 0) {
@@ -255,9 +259,10 @@ void pipe_connection::receive() {
     reading.unlock();
     if (outcome == progress::over)
       finish();
-    return;
+    return true;
   }
   loop_.post([self = shared_from_this()] { self->on_ready(); });
+  return true;
 }
 
 /// Hands over what has come; where there is nothing, a read is under way then. `read_mutex_` is held.
@@ -391,7 +396,7 @@ bool pipe_connection::drive(clock::time_point deadline, const std::function<bool
 
 /// The I/O role lets go of it after a round, which is soon.
 std::unique_lock<std::mutex> pipe_connection::take_reading_role() {
-  constexpr std::chrono::microseconds soon{200};
+  constexpr std::chrono::milliseconds soon{5}; // under Wine a system call is a message to its server
   std::unique_lock reading{read_mutex_, std::try_to_lock};
   for (auto until = clock::now() + soon; !reading && clock::now() < until; std::this_thread::yield())
     reading = std::unique_lock{read_mutex_, std::try_to_lock};
@@ -415,7 +420,7 @@ void pipe_connection::drive_reading(std::unique_lock<std::mutex> reading, clock:
   if (outcome == progress::more && !over_ && !in_.whole() && !read_)
     outcome = begin_read(told::role);
   reading.unlock();
-  if (outcome != progress::drained)
+  if (missed_.exchange(false) || outcome != progress::drained)
     loop_.post([self = shared_from_this()] { self->on_ready(); });
 }
 

@@ -52,7 +52,7 @@ private:
   void on_written();
 
   void on_ready();
-  void receive();
+  bool receive();
   progress read_some(told whom);
   progress begin_read(told whom);
   progress take_read();
@@ -94,6 +94,7 @@ private:
   bool trickle_watched_ = false;
   int frames_left_ = 0; // of this round; the others and who handles the frames come first then
   std::atomic<bool> has_driver_{false};
+  std::atomic<bool> missed_{false}; // the I/O role was turned away by whoever reads, who calls it when he leaves
 
   // writing
   mutable std::mutex write_mutex_;

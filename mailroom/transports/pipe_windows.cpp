@@ -20,6 +20,12 @@ constexpr DWORD pipe_buffer = 64 << 10;
 /// That wait for a caller at the same time: who calls while none waits is told that the process is busy.
 constexpr std::size_t waiting_instances = 8;
 
+/// Who listens puts up a sign: a pipe of which connections are left looks to a caller like one that is busy.
+std::wstring sign_of(const endpoint& where) {
+  auto name = pipe_name(where);
+  return widen("Local" + name.substr(name.rfind('\\')) + "-listens");
+}
+
 OVERLAPPED* overlapped(io_operation& which) {
   return reinterpret_cast<OVERLAPPED*>(&which);
 }
@@ -42,17 +48,23 @@ std::string owner_of(HANDLE pipe) {
   return result;
 }
 
+/// This user and the system, not over the network, and nobody of lower integrity.
+std::string ours_alone() {
+  return "O:" + this_user() + "D:P(D;;GA;;;NU)(A;;GA;;;SY)(A;;GA;;;" + this_user() + ")S:(ML;;NW;;;ME)";
+}
+
 /// Accepts on the I/O role: some instances of the pipe wait, and each that got its caller is replaced.
 class acceptor final : public io_resource, public std::enable_shared_from_this<acceptor> {
 public:
   acceptor(io_loop_windows& loop, const transport_limits& limits, notice say, accept_handler on_accept,
-           std::string name)
+           const endpoint& where)
     : loop_{loop},
       limits_{limits},
       say_{std::move(say)},
       on_accept_{std::move(on_accept)},
-      name_{std::move(name)},
-      wide_name_{widen(name_)} {}
+      name_{pipe_name(where)},
+      wide_name_{widen(name_)},
+      sign_{::CreateEventW(nullptr, TRUE, FALSE, sign_of(where).c_str())} {}
 
   expected<void> start() {
     for (std::size_t i = 0; i < waiting_instances; ++i)
@@ -68,9 +80,11 @@ public:
     {
       std::lock_guard guard{mutex_};
       stopped_ = true;
-      for (auto& each : instances_)
-        if (each->pipe)
-          ::CancelIoEx(each->pipe.get(), nullptr);
+      sign_.reset();
+      for (auto& each : instances_) {
+        ::CancelIoEx(each->pipe.get(), nullptr);
+        each->pipe.reset(); // who calls now finds nobody
+      }
       for (auto& each : half_open_)
         if (auto accepted = each.lock(); accepted && accepted->half_open())
           half_open.push_back(std::move(accepted));
@@ -108,14 +122,14 @@ private:
 
   /// `first`: the name must be nobody's.
   expected<void> wait_for_caller(bool first) {
-    private_security security;
-    if (security.attributes() == nullptr)
+    security for_us{ours_alone()};
+    if (for_us.attributes() == nullptr)
       return tl::unexpected{system_failure("security descriptor", name_)};
     auto fresh = std::make_unique<instance>();
     DWORD mode = PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
     fresh->pipe = handle{::CreateNamedPipeW(
       wide_name_.c_str(), mode, PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS,
-      PIPE_UNLIMITED_INSTANCES, pipe_buffer, pipe_buffer, 0, static_cast<SECURITY_ATTRIBUTES*>(security.attributes()))};
+      PIPE_UNLIMITED_INSTANCES, pipe_buffer, pipe_buffer, 0, static_cast<SECURITY_ATTRIBUTES*>(for_us.attributes()))};
     if (!fresh->pipe)
       return tl::unexpected{system_failure("CreateNamedPipe", name_)};
     if (auto adopted = loop_.adopt(fresh->pipe.get()); !adopted)
@@ -123,12 +137,10 @@ private:
     fresh->done = &instance::connected;
     fresh->owner = shared_from_this();
     auto& which = *fresh;
-    {
-      std::lock_guard guard{mutex_};
-      if (stopped_)
-        return {};
-      instances_.push_back(std::move(fresh));
-    }
+    std::unique_lock guard{mutex_}; // until the system waits: `stop` then ends that
+    if (stopped_)
+      return {};
+    instances_.push_back(std::move(fresh));
     auto connected = ::ConnectNamedPipe(which.pipe.get(), overlapped(which)) != FALSE;
     // a caller may have been there before us, and may have left again
     if (connected || ::GetLastError() == ERROR_PIPE_CONNECTED || ::GetLastError() == ERROR_NO_DATA) {
@@ -141,6 +153,7 @@ private:
     if (::GetLastError() == ERROR_IO_PENDING)
       return {};
     auto why = system_failure("ConnectNamedPipe", name_);
+    guard.unlock();
     which.owner.reset();
     remove(which);
     return tl::unexpected{why};
@@ -210,6 +223,8 @@ private:
     (*opened)->expect_hello();
     {
       std::lock_guard guard{mutex_};
+      if (stopped_)
+        return;
       half_open_.push_back(*opened);
     }
     on_accept_(std::move(*opened));
@@ -221,6 +236,7 @@ private:
   accept_handler on_accept_;
   std::string name_;
   std::wstring wide_name_;
+  handle sign_;
   std::mutex mutex_;
   bool stopped_ = false;
   std::vector<std::unique_ptr<instance>> instances_;
@@ -242,7 +258,7 @@ public:
     : loop_{loop}, limits_{limits}, say_{std::move(say)} {}
 
   expected<std::unique_ptr<listener>> listen(const endpoint& where, accept_handler on_accept) override {
-    auto target = std::make_shared<acceptor>(loop_, limits_, say_, std::move(on_accept), pipe_name(where));
+    auto target = std::make_shared<acceptor>(loop_, limits_, say_, std::move(on_accept), where);
     auto result = std::make_unique<pipe_listener>(target);
     if (auto started = target->start(); !started)
       return tl::unexpected{started.error()};
@@ -251,7 +267,7 @@ public:
 
   expected<std::shared_ptr<connection>> connect(const endpoint& to) override {
     auto& name = to.process.str();
-    auto pipe = open(widen(pipe_name(to)), name);
+    auto pipe = open(to);
     if (!pipe)
       return tl::unexpected{pipe.error()};
     // before a byte is sent: somebody else's process may have been faster with the name
@@ -269,7 +285,8 @@ public:
 
 private:
   /// Between a caller and the next instance of the pipe there may be a moment without one.
-  static expected<handle> open(const std::wstring& pipe, const std::string& name) {
+  static expected<handle> open(const endpoint& to) {
+    auto pipe = widen(pipe_name(to));
     constexpr int tries = 5;
     constexpr DWORD moment = 2; // milliseconds
     for (int i = 1;; ++i) {
@@ -279,16 +296,19 @@ private:
         return result;
       auto why = ::GetLastError();
       if (why != ERROR_PIPE_BUSY || i == tries)
-        return tl::unexpected{connect_error(name, why)};
+        return tl::unexpected{connect_error(to, why)};
       ::WaitNamedPipeW(pipe.c_str(), moment);
     }
   }
 
-  static error connect_error(const std::string& name, DWORD code) {
+  static error connect_error(const endpoint& to, DWORD code) {
+    auto& name = to.process.str();
     switch (code) {
       case ERROR_FILE_NOT_FOUND:
         return {errc::no_such_process, name};
       case ERROR_PIPE_BUSY:
+        if (!handle{::OpenEventW(SYNCHRONIZE, FALSE, sign_of(to).c_str())})
+          return {errc::no_such_process, name};
         return {errc::overloaded, name, "overloaded: the process does not accept connections"};
       case ERROR_ACCESS_DENIED:
         return {errc::denied, name};

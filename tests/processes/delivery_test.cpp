@@ -1,7 +1,5 @@
 #include <processes/world.hpp>
 
-#include <csignal>
-
 using namespace test;
 
 namespace {
@@ -178,7 +176,7 @@ TEST_CASE("a queue that is full says overloaded, and nothing accepted is lost", 
   caf::scoped_actor self{sys.actors()};
   self->send(sys.mailbox("host/recorder"), item{2, 0, std::vector<std::uint8_t>(1000)});
   CHECK(sys.dead_letters().back().why.code() == errc::overloaded);
-  world.host().signal(SIGCONT);
+  world.host().resume();
   auto got = read_report(sys);
   CHECK(got.count == accepted);
   CHECK(got.disorder == 0);

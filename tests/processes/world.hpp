@@ -118,6 +118,16 @@ private:
   test::world world{where};                                                                                            \
   auto& sys = world.sys()
 
+/// What the constructor of a system in `directory` says.
+inline mailroom::error start_error(const std::filesystem::path& directory, std::string name = "starter") {
+  try {
+    mailroom::system sys{{.process = std::move(name), .directory = directory}};
+    return {errc::cancelled, "", "it started"};
+  } catch (const mailroom::failure& what) {
+    return what.why();
+  }
+}
+
 /// The error of a result that must have one.
 template <class T> mailroom::error failure_of(const mailroom::expected<T>& result) {
   REQUIRE_FALSE(result.has_value());

@@ -1,9 +1,13 @@
 #pragma once
 // A helper program of the tests, as a process of its own. It is killed and waited for at the end, whatever happened.
 
+#include <mailroom/runtime/error.hpp>
+
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace test {
@@ -19,13 +23,11 @@ public:
 
   int pid() const noexcept { return pid_; }
 
-  /// Sends a POSIX signal.
-  void signal(int number) const;
-
-  /// SIGSTOP, and waits until every thread stands still.
+  /// Lets no thread of it run, and waits until every one stands still; `resume` lets them go on.
   void stop() const;
+  void resume() const;
 
-  /// SIGKILL, without waiting.
+  /// Without giving it a chance, and without waiting.
   void kill() const;
 
   /// Waits for the end. Exit code, or minus the signal.
@@ -36,9 +38,21 @@ public:
 
 private:
   int pid_ = 0;
+  void* native_ = nullptr; ///< Windows: its HANDLE
 };
 
-/// The running time of a test that repeats: `usual` rounds in CI; MAILROOM_TEST_ROUNDS says otherwise ("full": `full`).
-int rounds(int usual, int full);
+/// How a process ends that is killed, and in an operator's words.
+extern const mailroom::process_exit killed;
+extern const std::string_view killed_in_words;
+
+/// Starts a process that has whatever of ours a child can have, and outlives us by some seconds. Its pid.
+std::int64_t start_heir(int seconds);
+
+/// Whether any process has that pid.
+bool lives(std::int64_t pid);
+void kill(std::int64_t pid);
+
+/// The path of the program that runs.
+std::filesystem::path running_program();
 
 } // namespace test

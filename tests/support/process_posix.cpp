@@ -19,6 +19,11 @@ int exit_code(int status) {
   return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+void send_signal(pid_t pid, int number) {
+  if (pid > 0)
+    ::kill(pid, number);
+}
+
 } // namespace
 
 process::process(const std::filesystem::path& program, std::vector<std::string> arguments,
@@ -62,19 +67,18 @@ process& process::operator=(process&& other) noexcept {
   return *this;
 }
 
-void process::signal(int number) const {
-  if (pid_ > 0)
-    ::kill(pid_, number);
-}
-
 void process::stop() const {
-  signal(SIGSTOP);
+  send_signal(pid_, SIGSTOP);
   auto status = 0;
   ::waitpid(pid_, &status, WUNTRACED);
 }
 
+void process::resume() const {
+  send_signal(pid_, SIGCONT);
+}
+
 void process::kill() const {
-  signal(SIGKILL);
+  send_signal(pid_, SIGKILL);
 }
 
 int process::wait() {
@@ -97,11 +101,28 @@ std::optional<int> process::wait_for(int milliseconds) {
   }
 }
 
-int rounds(int usual, int full) {
-  auto* wanted = std::getenv("MAILROOM_TEST_ROUNDS");
-  if (wanted == nullptr || *wanted == '\0')
-    return usual;
-  return std::string_view{wanted} == "full" ? full : std::max(1, std::atoi(wanted));
+const mailroom::process_exit killed{0, SIGKILL};
+const std::string_view killed_in_words = "killed by signal 9";
+
+std::int64_t start_heir(int seconds) {
+  auto child = ::fork();
+  if (child == 0) {
+    ::sleep(static_cast<unsigned>(seconds));
+    std::_Exit(0);
+  }
+  return child;
+}
+
+bool lives(std::int64_t pid) {
+  return ::kill(static_cast<pid_t>(pid), 0) == 0;
+}
+
+void kill(std::int64_t pid) {
+  send_signal(static_cast<pid_t>(pid), SIGKILL);
+}
+
+std::filesystem::path running_program() {
+  return std::filesystem::read_symlink("/proc/self/exe");
 }
 
 } // namespace test

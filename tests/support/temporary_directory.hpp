@@ -1,6 +1,8 @@
 #pragma once
 // A directory of its own for each test, gone with it.
 
+#include <mailroom/runtime/runtime_directory.hpp>
+
 #include <filesystem>
 #include <random>
 #include <string>
@@ -14,8 +16,10 @@ public:
     do
       path_ = std::filesystem::temp_directory_path()
               / ("mailroom-test-" + std::to_string(source()) + std::to_string(source()));
-    while (!std::filesystem::create_directory(path_));
-    std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
+    while (std::filesystem::exists(path_));
+    // made as the product makes its own: closed to others on every system
+    if (auto made = mailroom::runtime_directory::open(path_); !made)
+      throw mailroom::failure{made.error()};
   }
   ~temporary_directory() {
     std::error_code ignored;

@@ -14,4 +14,7 @@ template <class Run> bool once_within(std::chrono::steady_clock::duration limit,
   return false;
 }
 
+/// The running time of a test that repeats: `usual` rounds in CI; MAILROOM_TEST_ROUNDS says otherwise ("full": `full`).
+int rounds(int usual, int full);
+
 } // namespace test

@@ -5,6 +5,7 @@
 #include <mailroom/runtime/handshake.hpp>
 
 #include <support/catch.hpp>
+#include <support/process.hpp>
 
 #include <cereal/types/string.hpp>
 
@@ -31,7 +32,7 @@ const mailroom::message_type deposit_type{
 
 /// The page, by way of the test program or the current directory: both are mostly somewhere below the source tree.
 std::filesystem::path page() {
-  for (auto from : {std::filesystem::read_symlink("/proc/self/exe"), std::filesystem::current_path() / "x"})
+  for (auto from : {test::running_program(), std::filesystem::current_path() / "x"})
     for (auto folder = from.parent_path();; folder = folder.parent_path()) {
       if (auto found = folder / "docs" / "wire_format.md"; std::filesystem::exists(found))
         return found;

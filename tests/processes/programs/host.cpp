@@ -1,15 +1,19 @@
-// A process with all the test mailboxes, and one more by which tests make it do what processes do: exit, crash, fork.
+// A process with all the test mailboxes, and one more by which tests make it do what processes do: exit, crash, leave a child behind.
 //
 //   host NAME [KEY=VALUE...]     options as in mailroom::set_option
+//   host --heir SECONDS          the child that is left behind, where the system has no fork
 
 #include <support/mailboxes.hpp>
+
+#include <mailroom/runtime/this_process.hpp>
+
+#include <support/process.hpp>
 
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string_view>
 #include <thread>
-#include <unistd.h>
 
 namespace {
 
@@ -21,18 +25,11 @@ caf::behavior control(caf::event_based_actor* self, mailroom::system* sys) {
       if (what == "signal")
         std::raise(argument);
       if (what == "pid")
-        return std::int64_t{::getpid()};
+        return std::int64_t{mailroom::this_process_id()};
       if (what == "stop")
         sys->stop();
-      if (what == "fork") {
-        // a child that keeps every descriptor of ours, and outlives us by a few seconds
-        auto child = ::fork();
-        if (child == 0) {
-          ::sleep(static_cast<unsigned>(argument));
-          std::_Exit(0);
-        }
-        return std::int64_t{child};
-      }
+      if (what == "heir")
+        return test::start_heir(argument);
       if (what == "end-mailbox")
         self->send_exit(sys->mailbox("echo"), caf::exit_reason::user_shutdown);
       if (what == "handled")
@@ -49,6 +46,10 @@ caf::behavior control(caf::event_based_actor* self, mailroom::system* sys) {
 } // namespace
 
 int main(int argc, char* argv[]) {
+  if (argc == 3 && std::string_view{argv[1]} == "--heir") {
+    std::this_thread::sleep_for(std::chrono::seconds{std::atoi(argv[2])});
+    return 0;
+  }
   mailroom::config settings;
   settings.process = argc > 1 ? argv[1] : "host";
   settings.log_level = mailroom::level::error;

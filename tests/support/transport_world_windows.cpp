@@ -1,0 +1,15 @@
+#include <support/transport_world.hpp>
+
+#include <mailroom/transports/memory.hpp>
+#include <mailroom/transports/pipe_windows.hpp>
+
+namespace test {
+
+std::unique_ptr<mailroom::transport> make_transport(mailroom::transport_kind kind, mailroom::io_loop& loop,
+                                                    const mailroom::transport_limits& limits, mailroom::notice say) {
+  if (kind == mailroom::transport_kind::memory)
+    return mailroom::make_memory(loop, limits);
+  return mailroom::make_pipe(static_cast<mailroom::io_loop_windows&>(loop), limits, std::move(say));
+}
+
+} // namespace test
