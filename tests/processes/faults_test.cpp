@@ -39,7 +39,8 @@ TEST_CASE("row 1: a peer killed mid-request answers process_down and fires monit
     auto mine = sys.address_of(caf::actor{self});
     for (auto i = 0; i < 9; ++i)
       REQUIRE(sys.send("host/correspondent", mine, "letter " + std::to_string(i)));
-    REQUIRE(sys.request<void>("host/correspondent", mine, std::string{"letter 9"})); // its answer is written behind them
+    REQUIRE(
+      sys.request<void>("host/correspondent", mine, std::string{"letter 9"})); // its answer is written behind them
     auto before = clock::now();
     world.host().kill();
     for (auto& each : open) {
