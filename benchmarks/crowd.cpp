@@ -1,5 +1,6 @@
 #include "crowd.hpp"
 
+#include "machine.hpp"
 #include "peer.hpp"
 
 #include <mailroom/mailroom.hpp>
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
@@ -42,8 +42,9 @@ std::string address_of(int peer, int mailbox) {
   return "peer-" + std::to_string(peer) + "/counter-" + std::to_string(mailbox);
 }
 
+/// In a directory that mailroom makes, for nobody else.
 mailroom::config settings(const std::filesystem::path& directory, std::string process) {
-  return {.process = std::move(process), .directory = directory, .workers = 1};
+  return {.process = std::move(process), .directory = directory / "mailroom", .workers = 1};
 }
 
 template <class T> T value_of(mailroom::expected<T> result) {
@@ -113,26 +114,12 @@ std::pair<double, double> call(mailroom::system& sys, const crowd& who) {
   return {took.count() / static_cast<double>(sum), static_cast<double>(*least) / static_cast<double>(*most)};
 }
 
-/// Voluntary context switches of all threads of this process: each is a thread that slept and was woken.
-std::uint64_t wake_ups() {
-  std::uint64_t sum = 0;
-  for (auto& each : std::filesystem::directory_iterator{"/proc/self/task"}) {
-    std::ifstream status{each.path() / "status"};
-    for (std::string word; status >> word;)
-      if (word == "voluntary_ctxt_switches:") {
-        std::uint64_t count = 0;
-        status >> count;
-        sum += count;
-      }
-  }
-  return sum;
-}
-
 double wake_ups_per_second() {
   constexpr std::chrono::seconds length{10};
-  auto before = wake_ups();
+  auto before = wake_ups().value_or(0);
   std::this_thread::sleep_for(length);
-  return static_cast<double>(wake_ups() - before - 1) / static_cast<double>(length.count()); // our own sleep is one
+  return static_cast<double>(wake_ups().value_or(0) - before - 1)
+         / static_cast<double>(length.count()); // our own sleep is one
 }
 
 } // namespace
