@@ -490,16 +490,20 @@ expected<void> system::wait_for(std::string_view what, std::chrono::milliseconds
   if (detail::must_not_block() || hub.loop().here())
     return tl::unexpected{error{errc::would_block, std::string{what}}};
   auto peer = hub.is_here(*parsed) ? nullptr : hub.peers().get(*process_name::parse(parsed->process()));
+  std::optional<mailbox_probe> probe;
+  if (peer && mailbox)
+    probe.emplace(*peer);
   auto there = [&]() -> expected<bool> {
     if (!mailbox)
       return true;
     mailbox_ref target{parsed->mailbox(), parsed->number()};
     if (!peer)
       return hub.mailboxes().find(target.name) != nullptr;
-    auto id = peer->probe(target);
-    for (auto i = 0; i < 10 && !peer->probed(id); ++i)
+    // the answer to an earlier time is as good
+    probe->ask(target);
+    for (auto i = 0; i < 10 && !probe->found(); ++i)
       std::this_thread::sleep_for(std::chrono::microseconds{200});
-    return peer->probed(id);
+    return probe->found();
   };
   auto since = clock::now();
   auto deadline = since + patience;

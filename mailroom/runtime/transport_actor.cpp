@@ -388,6 +388,7 @@ void transport_actor::begin_locked(const std::shared_ptr<session>& with) {
     std::any_of(waiting_.begin(), waiting_.end(), [&](const waiting_frame& each) { return each.until > now; });
   state_ = patient ? state::settling : state::open;
   settling_found_ = false;
+  settling_mailbox_.clear();
   if (patient)
     settle_next_locked();
   else
@@ -428,8 +429,13 @@ void transport_actor::settle_next_locked() {
 }
 
 void transport_actor::look_for_mailbox_locked(const mailbox_ref& target) {
+  // asked again it is the same question: an answer may take longer than we wait between two
+  if (settling_mailbox_ != target.name) {
+    settling_mailbox_ = target.name;
+    settling_probe_ = ++last_id_;
+  }
   byte_buffer ping;
-  frame_writer out{ping, frame_kind::ping, settling_probe_ = ++last_id_};
+  frame_writer out{ping, frame_kind::ping, settling_probe_};
   write(out, target);
   out.finish();
   session_->send(ping, send_mode::system);
@@ -689,29 +695,41 @@ expected<bool> transport_actor::reach(time_point since) {
   return false;
 }
 
-std::uint64_t transport_actor::probe(const mailbox_ref& target) {
+std::uint64_t transport_actor::begin_probe() {
   std::lock_guard lock{mutex_};
-  auto id = ++last_id_;
-  if (state_ == state::open || state_ == state::settling) {
-    byte_buffer ping;
-    frame_writer out{ping, frame_kind::ping, id};
-    write(out, target);
-    out.finish();
-    session_->send(ping, send_mode::system);
-  }
-  return id;
+  probes_.emplace(++last_id_, false);
+  return last_id_;
+}
+
+void transport_actor::probe(std::uint64_t id, const mailbox_ref& target) {
+  std::lock_guard lock{mutex_};
+  if (state_ != state::open && state_ != state::settling)
+    return;
+  byte_buffer ping;
+  frame_writer out{ping, frame_kind::ping, id};
+  write(out, target);
+  out.finish();
+  session_->send(ping, send_mode::system);
 }
 
 bool transport_actor::probed(std::uint64_t id) {
   std::lock_guard lock{mutex_};
-  return last_probed_ >= id;
+  auto found = probes_.find(id);
+  return found != probes_.end() && found->second;
+}
+
+void transport_actor::end_probe(std::uint64_t id) {
+  std::lock_guard lock{mutex_};
+  probes_.erase(id);
 }
 
 void transport_actor::on_probed(std::uint64_t id) {
   std::lock_guard lock{mutex_};
-  last_probed_ = std::max(last_probed_, id);
+  if (auto asked = probes_.find(id); asked != probes_.end())
+    asked->second = true;
   if (state_ == state::settling && id == settling_probe_) {
     settling_found_ = true;
+    settling_mailbox_.clear();
     settle_next_locked();
   }
 }

@@ -81,9 +81,11 @@ public:
   /// where that is in vain for now.
   expected<bool> reach(time_point since);
 
-  /// Asks whether a mailbox is there. The answer, once it has come, is what `probed` returns for the id.
-  std::uint64_t probe(const mailbox_ref& target);
+  /// For `mailbox_probe`.
+  std::uint64_t begin_probe();
+  void probe(std::uint64_t id, const mailbox_ref& target);
   bool probed(std::uint64_t id);
+  void end_probe(std::uint64_t id);
 
   /// Whether the actor can be forgotten: no session, nothing waiting.
   bool idle();
@@ -189,10 +191,27 @@ private:
   time_point awaited_since_{};
   time_point tick_due_{};
   time_point asked_for_life_{};
-  std::uint64_t last_probed_ = 0;    // the newest probe that found its mailbox
-  std::uint64_t settling_probe_ = 0; // the one that `settling` waits for, and whether it has found its mailbox
+  std::map<std::uint64_t, bool> probes_; // and whether each has found its mailbox
+  std::uint64_t settling_probe_ = 0; // the one that `settling` waits for, its mailbox, and whether it has found that
+  std::string settling_mailbox_;
   bool settling_found_ = false;
   std::atomic<std::chrono::steady_clock::rep> heard_{0};
+};
+
+/// A question whether a mailbox is there, asked again and again until it is. The answer to any time is good.
+class mailbox_probe {
+public:
+  explicit mailbox_probe(transport_actor& peer) : peer_{peer}, id_{peer.begin_probe()} {}
+  ~mailbox_probe() { peer_.end_probe(id_); }
+  mailbox_probe(const mailbox_probe&) = delete;
+  mailbox_probe& operator=(const mailbox_probe&) = delete;
+
+  void ask(const mailbox_ref& target) { peer_.probe(id_, target); }
+  bool found() { return peer_.probed(id_); }
+
+private:
+  transport_actor& peer_;
+  std::uint64_t id_;
 };
 
 } // namespace mailroom

@@ -3,6 +3,7 @@
 #include <mailroom/runtime/this_process.hpp>
 
 #include <support/leak_check.hpp>
+#include <support/raw_peer.hpp>
 
 using namespace test;
 
@@ -186,6 +187,46 @@ TEST_CASE("an operator sees what happens", "[life]") {
   CHECK(log.count("host is up") == 1);
   CHECK(log.count("dead letter to nobody/there") <= 3);
   CHECK(log.count("seen is down: stopped") == 1);
+}
+
+TEST_CASE("a process whose every answer takes a while is reached all the same", "[life]") {
+  world world{place::here};
+  auto& sys = world.sys();
+  std::atomic<bool> stop{false};
+  std::atomic<int> messages{0};
+  raw_listener listener{world.directory(), "slow"};
+  std::thread slow{[&] {
+    auto caller = listener.accept(20s);
+    if (!caller)
+      return;
+    try {
+      static_cast<void>(caller->read_frame()); // hello
+      caller->write(raw_peer::introduction(mailroom::frame_kind::welcome, "slow", ""));
+      while (!stop) {
+        auto got = caller->read_frame();
+        if (got.header.kind != mailroom::frame_kind::ping) {
+          messages += got.header.kind == mailroom::frame_kind::message ? 1 : 0;
+          continue;
+        }
+        // longer than anybody waits before he asks again
+        std::this_thread::sleep_for(30ms);
+        auto there = got.body.empty() ? mailroom::byte_buffer{} : mailroom::byte_buffer{std::byte{1}};
+        caller->write(raw_peer::frame(mailroom::frame_kind::pong, got.header.id, there));
+      }
+    } catch (const std::runtime_error&) {
+      // gone
+    }
+  }};
+  SECTION("by who waits for it") {
+    CHECK(sys.wait_for("slow/echo", 5s));
+  }
+  SECTION("by a message that waits for it") {
+    CHECK(sys.send("slow/echo", {.wait_for_process = 20s}, item{1, 0, {}}));
+    CHECK(eventually([&] { return messages == 1; }));
+  }
+  stop = true;
+  world.stop_system();
+  slow.join();
 }
 
 TEST_CASE("messages wait for a process that is about to start where that is asked for", "[life]") {
