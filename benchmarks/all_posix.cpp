@@ -7,7 +7,8 @@ namespace bench {
 const std::vector<contender>& contenders() {
   static const std::vector<contender> result = [] {
     std::vector<contender> all{bare_socket()};
-    for (auto& each : mailroom_contenders())
+    for (auto& each : mailroom_contenders({{mailroom::transport_kind::pipe, "over a Unix stream socket"},
+                                           {mailroom::transport_kind::shared_memory, "through shared memory"}}))
       all.push_back(each);
     all.push_back(scoped_actor());
 #ifdef MAILROOM_BENCH_BASP

@@ -4,6 +4,8 @@
 
 #include "scenario.hpp"
 
+#include <mailroom/runtime/config.hpp>
+
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -65,7 +67,7 @@ struct contender {
   std::function<std::unique_ptr<caller>(const setting&, const std::string& greeting)> open;
 };
 
-/// All of this build. The first is what the others are compared with.
+/// All of this build. The first is what the others are compared with: bytes from one process to another, and nothing else.
 const std::vector<contender>& contenders();
 
 /// Null where unknown.
@@ -80,7 +82,18 @@ std::size_t usual_window(const scenario& what) noexcept;
 // -- the contenders' files ----------------------------------------------------------------------------------------------------
 
 contender bare_socket();
-std::vector<contender> mailroom_contenders();
+contender bare_pipe();
+contender bare_copydata();
+
+/// A transport between processes, and what it is on this system.
+struct way {
+  mailroom::transport_kind over;
+  std::string about;
+};
+
+/// Over each of these, asked by a thread and by an actor, and within one process.
+std::vector<contender> mailroom_contenders(const std::vector<way>& ways);
+
 contender scoped_actor();
 contender basp();
 

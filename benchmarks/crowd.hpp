@@ -33,7 +33,7 @@ struct idle_figure {
   std::string error;
 };
 
-/// In the runner: each in processes of its own.
+/// In the runner: each in processes of its own. The second only where wake-ups are counted; see `wake_ups`.
 std::vector<crowd_point> measure_crowds(const std::filesystem::path& directory);
 idle_figure measure_idle(const std::filesystem::path& directory);
 

@@ -1,6 +1,8 @@
 #pragma once
-// What the figures were measured on, tying a process to a core, and whether somebody watches.
+// What the figures were measured on, tying a process to a core, counting wake-ups, and whether somebody watches.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +13,8 @@ struct machine {
   std::string processor;
   unsigned cores = 0;   ///< that this process may use
   std::string governor; ///< of the clock; "unknown" in most virtual machines
-  double load = 0;      ///< runnable threads, the last minute's average: near 0 on a quiet machine
+  std::optional<double>
+    load; ///< runnable threads, the last minute's average: near 0 on a quiet machine; where the system tells
 };
 
 machine this_machine();
@@ -21,6 +24,9 @@ std::vector<int> usable_cores();
 
 /// Ties the calling thread, and those it starts from here on, to one core. Throws `std::system_error`.
 void pin_to(int core);
+
+/// How often the threads of this process have slept and were woken, where the system counts that.
+std::optional<std::uint64_t> wake_ups();
 
 /// Whether standard error is a terminal.
 bool watched();

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sched.h>
 #include <sys/utsname.h>
@@ -64,6 +65,21 @@ void pin_to(int core) {
   CPU_SET(core, &only);
   if (::sched_setaffinity(0, sizeof(only), &only) != 0)
     throw std::system_error{errno, std::generic_category(), "sched_setaffinity"};
+}
+
+/// Voluntary context switches: each is a thread that slept and was woken.
+std::optional<std::uint64_t> wake_ups() {
+  std::uint64_t sum = 0;
+  for (auto& each : std::filesystem::directory_iterator{"/proc/self/task"}) {
+    std::ifstream status{each.path() / "status"};
+    for (std::string word; status >> word;)
+      if (word == "voluntary_ctxt_switches:") {
+        std::uint64_t count = 0;
+        status >> count;
+        sum += count;
+      }
+  }
+  return sum;
 }
 
 bool watched() {

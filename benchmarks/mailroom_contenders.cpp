@@ -49,8 +49,9 @@ using clock = std::chrono::steady_clock;
 /// For what may have to wait for a long queue.
 constexpr std::chrono::seconds patience{30};
 
+/// In a directory that mailroom makes, for nobody else.
 mailroom::config settings(const setting& mine, std::string process, transport over) {
-  return {.process = std::move(process), .directory = mine.directory, .transports = {over}};
+  return {.process = std::move(process), .directory = mine.directory / "mailroom", .transports = {over}};
 }
 
 void spawn_actors(mailroom::system& sys) {
@@ -210,15 +211,17 @@ contender in_one_process(std::string name, std::string about, std::optional<tran
 
 } // namespace
 
-std::vector<contender> mailroom_contenders() {
-  return {
-    between_processes(transport::pipe, "an actor in another process, over a Unix stream socket"),
-    between_actors(transport::pipe),
-    between_processes(transport::shared_memory, "an actor in another process, through shared memory"),
-    between_actors(transport::shared_memory),
-    in_one_process("mailroom/memory", "an actor in another system of the same process", transport::memory),
-    in_one_process("mailroom/local", "an actor in the caller's own system: no frames, no encoding", std::nullopt),
-  };
+std::vector<contender> mailroom_contenders(const std::vector<way>& ways) {
+  std::vector<contender> result;
+  for (auto& each : ways) {
+    result.push_back(between_processes(each.over, "an actor in another process, " + each.about));
+    result.push_back(between_actors(each.over));
+  }
+  result.push_back(
+    in_one_process("mailroom/memory", "an actor in another system of the same process", transport::memory));
+  result.push_back(
+    in_one_process("mailroom/local", "an actor in the caller's own system: no frames, no encoding", std::nullopt));
+  return result;
 }
 
 } // namespace bench

@@ -90,10 +90,17 @@ nlohmann::json json_of(const std::optional<double>& value) {
   return value ? nlohmann::json(*value) : nlohmann::json();
 }
 
+/// The name of a ratio, as in "times_bare_socket".
+std::string times_reference() {
+  auto result = "times_" + contenders().front().name;
+  std::ranges::replace(result, ' ', '_');
+  return result;
+}
+
 nlohmann::json json_of(const row& each, const results& all) {
   nlohmann::json result{
     {"scenario", each.what.name},   {"contender", each.contender}, {"placement", to_string(each.where)},
-    {"payload", each.what.payload}, {"samples", each.samples()},   {"times_bare_socket", json_of(all.ratio(each))},
+    {"payload", each.what.payload}, {"samples", each.samples()},   {times_reference(), json_of(all.ratio(each))},
   };
   result["allocations"] = {{"here", each.over(&lap_result::allocations).median},
                            {"there", each.over(&lap_result::allocations_there).median}};
@@ -102,7 +109,7 @@ nlohmann::json json_of(const row& each, const results& all) {
   } else if (each.what.what == flow::request) {
     result["p50_us"] = json_of(each.over(&lap_result::p50));
     result["p99_us"] = json_of(each.over(&lap_result::p99));
-    result["p99_times_bare_socket"] = json_of(all.p99_ratio(each));
+    result["p99_" + times_reference()] = json_of(all.p99_ratio(each));
   } else {
     result["rate"] = json_of(each.main_figure());
     result["unit"] = to_string(each.what.unit);
@@ -114,11 +121,12 @@ nlohmann::json json_of(const row& each, const results& all) {
 
 std::string write_header(const conditions& how) {
   auto& where = how.where;
-  auto result = fmt::format("{}, {}, {} core{}, governor {}, load {:.2f}\n"
+  auto load = where.load ? fmt::format(", load {:.2f}", *where.load) : std::string{};
+  auto result = fmt::format("{}, {}, {} core{}, governor {}{}\n"
                             "{} lap{} of {} s each, interleaved; medians over the laps (least .. most)\n",
                             where.system, where.processor, where.cores, where.cores == 1 ? "" : "s", where.governor,
-                            where.load, how.laps, how.laps == 1 ? "" : "s", how.seconds);
-  if (where.load > quiet_load)
+                            load, how.laps, how.laps == 1 ? "" : "s", how.seconds);
+  if (where.load.value_or(0) > quiet_load)
     result += "the machine is not quiet: expect noise\n";
   if (how.quick)
     result += "quick: these figures show that it runs, and mean nothing\n";
@@ -183,7 +191,7 @@ std::string write_json(const conditions& how, const results& all, const others& 
       {"processor", how.where.processor},
       {"cores", how.where.cores},
       {"governor", how.where.governor},
-      {"load", how.where.load}}},
+      {"load", json_of(how.where.load)}}},
     {"laps", how.laps},
     {"seconds_per_lap", how.seconds},
     {"quick", how.quick},

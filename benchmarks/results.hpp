@@ -1,5 +1,5 @@
 #pragma once
-// What was measured, row by row, and what is made of it: medians over the laps, ratios to the bare socket, targets. Pure: no clock, no I/O.
+// What was measured, row by row, and what is made of it: medians over the laps, ratios to what is bare, targets. Pure: no clock, no I/O.
 
 #include "lap.hpp"
 
@@ -57,7 +57,7 @@ struct results {
 
   const row* find(const std::string& scenario, const std::string& contender, placement where) const;
 
-  /// The row's main figure, or its p99, as a multiple of another contender's in the same scenario and place: of the bare socket, unless
+  /// The row's main figure, or its p99, as a multiple of another contender's in the same scenario and place: of the first one, unless
   /// told otherwise. Nothing where either is missing or wrong.
   std::optional<double> ratio(const row& mine, const std::string& beside = {}) const;
   std::optional<double> p99_ratio(const row& mine, const std::string& beside = {}) const;
@@ -73,7 +73,7 @@ struct target {
   std::string contender;
   measure what;
   double limit;
-  std::string beside = "bare socket";
+  std::string beside{}; ///< empty: the first contender
 
   /// In words, as in "request 64 B over mailroom/pipe: at most 1.50 x bare socket".
   std::string text() const;
@@ -83,6 +83,7 @@ struct target {
   bool met_by(double value) const noexcept;
 };
 
+/// Of this system; in targets_*.cpp.
 const std::vector<target>& targets();
 
 } // namespace bench

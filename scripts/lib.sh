@@ -60,3 +60,27 @@ build() {
   fi
   cd - > /dev/null
 }
+
+# configure_for_windows PRESET: with a CAF that Debian does not have.
+configure_for_windows() {
+  local caf
+  caf=$("$root/scripts/build-caf" windows)
+  configure "$1" "-DCMAKE_FIND_ROOT_PATH=$caf"
+}
+
+# start_wine PREFIX: once for all programs, which then start in no time. Programs that were killed leave others behind; they end with it.
+# What it starts keeps its output open for as long as it runs, so that nobody may wait for the end of that.
+start_wine() {
+  export WINEPREFIX=$1 WINEDEBUG=-all WINEDLLOVERRIDES=winedbg.exe=d
+  mkdir -p "$WINEPREFIX"
+  wineserver --kill || true # one that was left behind
+  wineserver --persistent < /dev/null &> /dev/null
+  trap 'wineserver --kill' EXIT
+  wineboot --init < /dev/null &> /dev/null
+}
+
+# run_in_wine PROGRAM [ARGUMENT...]: built with the preset windows-release. Its lines end as ours do.
+run_in_wine() {
+  start_wine "$root/build/windows-release/wine"
+  wine "$root/build/windows-release/$1" "${@:2}" | tr -d '\r'
+}

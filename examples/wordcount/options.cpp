@@ -34,6 +34,7 @@ tl::expected<options, exit_code> read_options(int argc, char** argv) {
   result.mailroom = *std::move(settings);
 
   CLI::App app{"Counts the words of files with several worker processes."};
+  app.allow_windows_style_options(false); // what begins with a slash is a file
   app.add_option("FILE", result.files, "The files; by default those in /usr/share/common-licenses, each once");
   app.add_option("--workers", result.workers, "How many worker processes")
     ->check(CLI::Range(std::size_t{1}, most_workers))

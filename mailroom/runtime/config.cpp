@@ -71,7 +71,15 @@ expected<void> set_directory(config& target, std::string_view value) {
   return {};
 }
 
-constexpr std::array all_transports{transport_kind::memory, transport_kind::pipe, transport_kind::shared_memory};
+constexpr std::array all_transports{transport_kind::memory, transport_kind::pipe, transport_kind::shared_memory,
+                                    transport_kind::copydata};
+#ifdef _WIN32
+constexpr std::string_view one_transport = "a transport: memory, pipe, shared_memory or copydata";
+constexpr bool has_copydata = true;
+#else
+constexpr std::string_view one_transport = "a transport: memory, pipe or shared_memory";
+constexpr bool has_copydata = false;
+#endif
 
 expected<void> set_transports(config& target, std::string_view value) {
   std::vector<transport_kind> kinds;
@@ -80,7 +88,9 @@ expected<void> set_transports(config& target, std::string_view value) {
     auto name = value.substr(begin, end - begin);
     auto kind = std::ranges::find(all_transports, name, [](auto each) { return to_string(each); });
     if (kind == all_transports.end())
-      return bad_value(name, "a transport: memory, pipe or shared_memory");
+      return bad_value(name, one_transport);
+    if (*kind == transport_kind::copydata && !has_copydata)
+      return bad_value(name, "a transport of this system: it is for Windows only");
     kinds.push_back(*kind);
     begin = end + 1;
   }
@@ -102,7 +112,9 @@ const std::vector<entry>& entries() {
   static const std::vector<entry> result{
     {{"process", "this process's name"}, set_process},
     {{"dir", "the runtime directory"}, set_directory},
-    {{"transports", "memory, pipe and shared_memory, in order of preference, separated by commas"}, set_transports},
+    {{"transports",
+      "memory, pipe, shared_memory and (on Windows) copydata, in order of preference, separated by commas"},
+     set_transports},
     {{"longest-spin", "microseconds that who waits on shared memory looks before it sleeps"}, set_longest_spin},
     {{"log-level", "debug, info, warning or error"}, set_log_level},
     {{"request-timeout", "milliseconds until a request fails"}, set_milliseconds<&config::request_timeout>},
@@ -144,6 +156,8 @@ std::string_view to_string(transport_kind value) noexcept {
       return "memory";
     case transport_kind::shared_memory:
       return "shared_memory";
+    case transport_kind::copydata:
+      return "copydata";
     default:
       return "pipe";
   }

@@ -21,9 +21,10 @@ MAILROOM_EXPORT std::string_view to_string(level value) noexcept;
 
 /// The ways of moving frames between two processes; see docs/architecture.md.
 enum class transport_kind : std::uint8_t {
-  memory,       ///< two systems in one process
-  pipe,         ///< Unix-domain stream socket on POSIX, named pipe on Windows
-  shared_memory ///< rings in memory that both processes map, agreed on over `pipe`, which serves where that is not possible
+  memory,        ///< two systems in one process
+  pipe,          ///< Unix-domain stream socket on POSIX, named pipe on Windows
+  shared_memory, ///< rings in memory that both processes map, agreed on over `pipe`, which serves where that is not possible
+  copydata       ///< Windows only: WM_COPYDATA to a hidden window, within one desktop session
 };
 
 MAILROOM_EXPORT std::string_view to_string(transport_kind value) noexcept;

@@ -23,21 +23,10 @@ std::string words_for(unsigned long code) {
 }
 
 std::string ask_for_this_user() {
-  HANDLE native = nullptr;
-  if (::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &native) == 0)
-    throw failure{system_failure("OpenProcessToken", "this user")};
-  handle token{native};
-  DWORD size = 0;
-  ::GetTokenInformation(token.get(), TokenUser, nullptr, 0, &size);
-  std::vector<std::byte> buffer(size);
-  if (::GetTokenInformation(token.get(), TokenUser, buffer.data(), size, &size) == 0)
-    throw failure{system_failure("GetTokenInformation", "this user")};
-  wchar_t* text = nullptr;
-  if (::ConvertSidToStringSidW(reinterpret_cast<TOKEN_USER*>(buffer.data())->User.Sid, &text) == 0)
-    throw failure{system_failure("ConvertSidToStringSid", "this user")};
-  auto result = narrow(text);
-  ::LocalFree(text);
-  return result;
+  auto result = user_of(::GetCurrentProcess());
+  if (!result)
+    throw failure{result.error()};
+  return *result;
 }
 
 } // namespace
@@ -106,6 +95,25 @@ std::wstring path_of(void* directory, const std::filesystem::path& otherwise) {
 
 const std::string& this_user() {
   static const auto result = ask_for_this_user();
+  return result;
+}
+
+expected<std::string> user_of(void* process) {
+  const auto* subject = "user of a process";
+  HANDLE native = nullptr;
+  if (::OpenProcessToken(process, TOKEN_QUERY, &native) == 0)
+    return tl::unexpected{system_failure("OpenProcessToken", subject)};
+  handle token{native};
+  DWORD size = 0;
+  ::GetTokenInformation(token.get(), TokenUser, nullptr, 0, &size);
+  std::vector<std::byte> buffer(size);
+  if (::GetTokenInformation(token.get(), TokenUser, buffer.data(), size, &size) == 0)
+    return tl::unexpected{system_failure("GetTokenInformation", subject)};
+  wchar_t* text = nullptr;
+  if (::ConvertSidToStringSidW(reinterpret_cast<TOKEN_USER*>(buffer.data())->User.Sid, &text) == 0)
+    return tl::unexpected{system_failure("ConvertSidToStringSid", subject)};
+  auto result = narrow(text);
+  ::LocalFree(text);
   return result;
 }
 

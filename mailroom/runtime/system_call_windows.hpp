@@ -50,8 +50,9 @@ std::wstring extended_path(const std::filesystem::path& path);
 /// The path of an open directory as the system spells it, in the same form; that of `otherwise` where it does not say, as Wine beyond MAX_PATH.
 std::wstring path_of(void* directory, const std::filesystem::path& otherwise);
 
-/// The security identifier of this process's user, as in "S-1-5-21-...".
+/// The security identifier of this process's user, as in "S-1-5-21-...", and of that of another process.
 const std::string& this_user();
+expected<std::string> user_of(void* process);
 
 /// Who may open an object, from the system's own notation (SDDL), as in "D:P(A;;GA;;;SY)".
 class security {

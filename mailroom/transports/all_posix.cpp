@@ -26,7 +26,9 @@ std::vector<std::unique_ptr<transport>> make_transports(const config& settings, 
   auto has_socket = false;
   std::vector<std::unique_ptr<transport>> result;
   for (auto kind : kinds) {
-    if (kind == transport_kind::memory) {
+    if (kind == transport_kind::copydata) {
+      throw failure{error{errc::system_error, "transports", "copydata is for Windows only"}};
+    } else if (kind == transport_kind::memory) {
       result.push_back(make_memory(loop, limits));
     } else if (!std::exchange(has_socket, true)) {
       // one socket for both: who prefers shared memory offers it, who has it at all accepts it

@@ -1,5 +1,6 @@
 // The transports of a Windows system.
 
+#include <mailroom/transports/copydata_windows.hpp>
 #include <mailroom/transports/memory.hpp>
 #include <mailroom/transports/pipe_windows.hpp>
 
@@ -14,6 +15,8 @@ std::vector<std::unique_ptr<transport>> make_transports(const config& settings, 
   for (auto kind : settings.transports) {
     if (kind == transport_kind::memory)
       result.push_back(make_memory(loop, limits));
+    else if (kind == transport_kind::copydata)
+      result.push_back(make_copydata(static_cast<io_loop_windows&>(loop), limits, say));
     else if (!std::exchange(has_pipe, true)) // the pipe carries what shared memory would
       result.push_back(make_pipe(static_cast<io_loop_windows&>(loop), limits, say));
   }

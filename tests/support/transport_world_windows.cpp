@@ -1,5 +1,6 @@
 #include <support/transport_world.hpp>
 
+#include <mailroom/transports/copydata_windows.hpp>
 #include <mailroom/transports/memory.hpp>
 #include <mailroom/transports/pipe_windows.hpp>
 
@@ -9,6 +10,8 @@ std::unique_ptr<mailroom::transport> make_transport(mailroom::transport_kind kin
                                                     const mailroom::transport_limits& limits, mailroom::notice say) {
   if (kind == mailroom::transport_kind::memory)
     return mailroom::make_memory(loop, limits);
+  if (kind == mailroom::transport_kind::copydata)
+    return mailroom::make_copydata(static_cast<mailroom::io_loop_windows&>(loop), limits, std::move(say));
   return mailroom::make_pipe(static_cast<mailroom::io_loop_windows&>(loop), limits, std::move(say));
 }
 

@@ -80,6 +80,9 @@ TEST_CASE("each option sets its field", "[config]") {
        return target.transports == std::vector{transport_kind::memory, transport_kind::pipe};
      }},
     {"transports", "shared_memory", [&] { return target.transports == std::vector{transport_kind::shared_memory}; }},
+#ifdef _WIN32
+    {"transports", "copydata", [&] { return target.transports == std::vector{transport_kind::copydata}; }},
+#endif
     {"longest-spin", "50", [&] { return target.longest_spin == 50us; }},
     {"transports", "pipe", [&] { return target.transports == std::vector{transport_kind::pipe}; }},
     {"log-level", "debug", [&] { return target.log_level == level::debug; }},
@@ -109,13 +112,21 @@ TEST_CASE("a value that is none changes nothing and is named with the option", "
     std::string value;
     std::string text;
   };
+#ifdef _WIN32
+  const std::string one_transport = "a transport: memory, pipe, shared_memory or copydata";
+#else
+  const std::string one_transport = "a transport: memory, pipe or shared_memory";
+#endif
   const std::vector<row> rows{
     {"process", "my bank", "process: my bank: invalid address: a space is not allowed in a name"},
     {"process", "", "process: invalid address: a name is empty"},
-    {"transports", "", "transports: '' is not a transport: memory, pipe or shared_memory"},
-    {"transports", "pipe,", "transports: '' is not a transport: memory, pipe or shared_memory"},
-    {"transports", "pipe,tcp", "transports: 'tcp' is not a transport: memory, pipe or shared_memory"},
-    {"transports", "pipe memory", "transports: 'pipe memory' is not a transport: memory, pipe or shared_memory"},
+    {"transports", "", "transports: '' is not " + one_transport},
+    {"transports", "pipe,", "transports: '' is not " + one_transport},
+    {"transports", "pipe,tcp", "transports: 'tcp' is not " + one_transport},
+#ifndef _WIN32
+    {"transports", "copydata", "transports: 'copydata' is not a transport of this system: it is for Windows only"},
+#endif
+    {"transports", "pipe memory", "transports: 'pipe memory' is not " + one_transport},
     {"log-level", "Debug", "log-level: 'Debug' is not a level: debug, info, warning or error"},
     {"log-level", "", "log-level: '' is not a level: debug, info, warning or error"},
     {"request-timeout", "5s", "request-timeout: '5s' is not a number of milliseconds up to a day"},

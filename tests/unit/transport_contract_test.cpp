@@ -36,9 +36,12 @@ struct over_pipe {
 struct over_shared_memory {
   static constexpr auto kind = transport_kind::shared_memory;
 };
+struct over_copydata {
+  static constexpr auto kind = transport_kind::copydata;
+};
 
 #ifdef _WIN32
-#define EVERY_TRANSPORT over_memory, over_pipe
+#define EVERY_TRANSPORT over_memory, over_pipe, over_copydata
 #else
 #define EVERY_TRANSPORT over_memory, over_pipe, over_shared_memory
 #endif
