@@ -211,6 +211,7 @@ copydata_sender::fate copydata_sender::send_data(lock guard) {
     unread_ = answer.unread;
     asked_ = false;
   }
+  guard.unlock();
   return fate_of(outcome);
 }
 
@@ -229,6 +230,7 @@ copydata_sender::fate copydata_sender::send_ask(lock guard) {
     unread_ = outcome.answer.unread;
     asked_ = unread_ > 0;
   }
+  guard.unlock();
   return fate_of(outcome);
 }
 
@@ -246,7 +248,7 @@ copydata_sender::fate copydata_sender::sleep(lock guard) {
   return woken == WAIT_OBJECT_0 + 1 ? fate::lost : fate::going_on;
 }
 
-/// Once; a peer that does not listen finds out by itself.
+/// Once. A peer that hangs finds it when it hangs no more; it would take its end of the connection for a good one.
 void copydata_sender::say_goodbye() {
   std::optional<copydata_token> token;
   {
@@ -257,7 +259,7 @@ void copydata_sender::say_goodbye() {
   if (!token)
     return;
   write_fragment(message_, {copydata_kind::close, *token, sequence_});
-  send_copydata(peer_, us_.window, message_, attempt);
+  send_copydata(peer_, us_.window, message_, attempt, copydata_patience::whatever);
 }
 
 // -- one message --------------------------------------------------------------------------------------------------------------
@@ -316,6 +318,7 @@ copydata_outcome copydata_sender::insist(copydata_kind kind) {
   }
 }
 
+/// `mutex_` is not held.
 copydata_sender::fate copydata_sender::fate_of(const copydata_outcome& outcome) const {
   if (outcome.what == copydata_outcome::silent) {
     std::lock_guard guard{mutex_};
