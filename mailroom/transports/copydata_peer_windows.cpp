@@ -62,7 +62,7 @@ bool belongs_to(std::uint64_t window, std::uint32_t pid) {
 }
 
 copydata_outcome send_copydata(const copydata_peer& to, std::uint64_t from, std::span<const std::byte> message,
-                               std::chrono::milliseconds longest, copydata_patience patience) {
+                               std::chrono::milliseconds longest) {
   COPYDATASTRUCT data{};
   data.dwData = copydata_magic;
   data.cbData = static_cast<DWORD>(message.size());
@@ -76,9 +76,7 @@ copydata_outcome send_copydata(const copydata_peer& to, std::uint64_t from, std:
     return {result == 0 ? copydata_outcome::gone : copydata_outcome::answered, unpack(result)};
   }
   DWORD_PTR result = 0;
-  UINT flags = SMTO_ERRORONEXIT | SMTO_BLOCK;
-  if (patience == copydata_patience::while_it_lives)
-    flags |= SMTO_ABORTIFHUNG;
+  constexpr UINT flags = SMTO_ABORTIFHUNG | SMTO_ERRORONEXIT | SMTO_BLOCK;
   if (::SendMessageTimeoutW(window_of(to.window), WM_COPYDATA, sender, what, flags, static_cast<UINT>(longest.count()),
                             &result)
       != 0)

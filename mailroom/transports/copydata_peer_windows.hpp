@@ -34,14 +34,8 @@ struct copydata_outcome {
   copydata_answer answer{};
 };
 
-enum class copydata_patience : std::uint8_t {
-  while_it_lives, ///< not at all where the system knows that the window hangs
-  whatever        ///< so that the message is there when it hangs no more
-};
-
 /// Waits for the answer, up to `longest` where the window is another process's. Not on a thread that owns a window.
 copydata_outcome send_copydata(const copydata_peer& to, std::uint64_t from, std::span<const std::byte> message,
-                               std::chrono::milliseconds longest,
-                               copydata_patience patience = copydata_patience::while_it_lives);
+                               std::chrono::milliseconds longest);
 
 } // namespace mailroom
