@@ -125,7 +125,7 @@ copydata_answer copydata_connection::receive(const copydata_fragment& what) {
   std::lock_guard guard{inbox_mutex_};
   if (what.kind == copydata_kind::probe)
     return {what.sequence < next_sequence_ ? seen : unseen, inbox_.size()};
-  if (what.sequence != next_sequence_)
+  if (what.sequence != next_sequence_ && what.kind != copydata_kind::close)
     return {out_of_order};
   // who is closing may still have to be let in, to say what it had to say
   if (sender_over_ || (closed_here_ && what.kind != copydata_kind::accept))

@@ -21,7 +21,7 @@ enum class copydata_kind : std::uint8_t {
   ask,         ///< tell me with `room` once you have read everything
   room,        ///< everything was read: there is room again
   probe,       ///< did the message with this number arrive? Has no number of its own
-  close        ///< the last message
+  close        ///< the last message; has none either, since the sender may not know which one is due
 };
 
 /// Where to send to, and the token to send with.

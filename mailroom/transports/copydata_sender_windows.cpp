@@ -137,8 +137,7 @@ void copydata_sender::run(std::weak_ptr<copydata_owner> owner) {
   auto outcome = knock();
   while (outcome == fate::going_on)
     outcome = step();
-  if (outcome != fate::lost)
-    say_goodbye();
+  auto told = outcome == fate::lost || say_goodbye();
   {
     std::lock_guard guard{mutex_};
     over_ = true;
@@ -150,6 +149,19 @@ void copydata_sender::run(std::weak_ptr<copydata_owner> owner) {
   };
   if (!here_->settle(tell))
     tell();
+  if (!told)
+    linger();
+}
+
+/// A peer that hangs must hear of the end once it hangs no more: it would take its own end for a good one, and refuse to talk anew.
+void copydata_sender::linger() {
+  std::array<HANDLE, 2> waiting{here_->stopping(), peer_.process.get()};
+  do {
+    auto woken = ::WaitForMultipleObjects(static_cast<DWORD>(waiting.size()), waiting.data(), FALSE,
+                                          static_cast<DWORD>(attempt.count()));
+    if (woken != WAIT_TIMEOUT)
+      return;
+  } while (!say_goodbye());
 }
 
 /// The first message.
@@ -211,6 +223,7 @@ copydata_sender::fate copydata_sender::send_data(lock guard) {
     unread_ = answer.unread;
     asked_ = false;
   }
+  guard.unlock();
   return fate_of(outcome);
 }
 
@@ -229,6 +242,7 @@ copydata_sender::fate copydata_sender::send_ask(lock guard) {
     unread_ = outcome.answer.unread;
     asked_ = unread_ > 0;
   }
+  guard.unlock();
   return fate_of(outcome);
 }
 
@@ -246,8 +260,8 @@ copydata_sender::fate copydata_sender::sleep(lock guard) {
   return woken == WAIT_OBJECT_0 + 1 ? fate::lost : fate::going_on;
 }
 
-/// Once; a peer that does not listen finds out by itself.
-void copydata_sender::say_goodbye() {
+/// Returns whether there is nobody left to tell.
+bool copydata_sender::say_goodbye() {
   std::optional<copydata_token> token;
   {
     std::lock_guard guard{mutex_};
@@ -255,9 +269,9 @@ void copydata_sender::say_goodbye() {
     peer_.window = peer_window_;
   }
   if (!token)
-    return;
+    return true;
   write_fragment(message_, {copydata_kind::close, *token, sequence_});
-  send_copydata(peer_, us_.window, message_, attempt);
+  return send_copydata(peer_, us_.window, message_, attempt).what != copydata_outcome::silent;
 }
 
 // -- one message --------------------------------------------------------------------------------------------------------------
@@ -316,6 +330,7 @@ copydata_outcome copydata_sender::insist(copydata_kind kind) {
   }
 }
 
+/// `mutex_` is not held.
 copydata_sender::fate copydata_sender::fate_of(const copydata_outcome& outcome) const {
   if (outcome.what == copydata_outcome::silent) {
     std::lock_guard guard{mutex_};

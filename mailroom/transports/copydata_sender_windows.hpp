@@ -72,7 +72,8 @@ private:
   fate send_room(lock guard);
   fate send_ask(lock guard);
   fate sleep(lock guard);
-  void say_goodbye();
+  bool say_goodbye();
+  void linger();
 
   copydata_outcome deliver(copydata_kind kind, std::span<const std::byte> payload);
   copydata_outcome insist(copydata_kind kind);

@@ -93,6 +93,8 @@ struct copydata_window::procedure {
 expected<std::shared_ptr<copydata_window>> copydata_window::open(drop_handler on_drop) {
   auto result = std::make_shared<copydata_window>(std::move(on_drop));
   auto& self = *result;
+  if (!self.stopping_)
+    return tl::unexpected{system_failure("CreateEvent", "window")};
   if (!window_class::add_user(&procedure::call))
     return tl::unexpected{system_failure("RegisterClassEx", "window")};
   std::promise<expected<std::uint64_t>> made;
@@ -117,11 +119,21 @@ expected<std::shared_ptr<copydata_window>> copydata_window::open(drop_handler on
   return result;
 }
 
+copydata_window::copydata_window(drop_handler on_drop)
+  : on_drop_{std::move(on_drop)}, stopping_{::CreateEventW(nullptr, TRUE, FALSE, nullptr)} {
+  // nop
+}
+
 copydata_window::~copydata_window() {
   stop();
 }
 
+void copydata_window::begin_to_stop() noexcept {
+  ::SetEvent(stopping_.get());
+}
+
 void copydata_window::stop() {
+  begin_to_stop();
   {
     std::lock_guard guard{mutex_};
     stopped_ = true;

@@ -2,6 +2,7 @@
 // The hidden windows of one system and the thread that pumps for them, so that a program needs no message loop and one that has its own is not
 // disturbed. What arrives is checked here and given to whoever issued its token; nothing that is posted to these windows means anything.
 
+#include <mailroom/runtime/system_call_windows.hpp>
 #include <mailroom/transports/copydata_fragment.hpp>
 
 #include <atomic>
@@ -32,8 +33,12 @@ public:
   /// Starts the thread. Fails with `system_error`.
   static expected<std::shared_ptr<copydata_window>> open(drop_handler on_drop);
 
-  explicit copydata_window(drop_handler on_drop) : on_drop_{std::move(on_drop)} {}
+  explicit copydata_window(drop_handler on_drop);
   ~copydata_window();
+
+  /// Tells senders that linger to end; theirs is the event, a HANDLE.
+  void begin_to_stop() noexcept;
+  void* stopping() const noexcept { return stopping_.get(); }
 
   /// Destroys the windows and joins the thread; what was to `settle` has run then. Not on the pump's thread.
   void stop();
@@ -72,6 +77,7 @@ private:
   void drop();
 
   drop_handler on_drop_;
+  handle stopping_;
   std::uint64_t number_ = 0;
   std::thread thread_;
   unsigned long thread_id_ = 0;

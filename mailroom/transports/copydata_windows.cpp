@@ -46,6 +46,7 @@ public:
         alive->abandon();
         alive->close({errc::shutting_down, "connection"});
       }
+    home_->window->begin_to_stop();
     home_->senders.join_all();
     home_->window->stop();
   }

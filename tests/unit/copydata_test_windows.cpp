@@ -175,7 +175,13 @@ public:
   server(std::shared_ptr<mailroom::connection> link, handler what) : link_{std::move(link)}, what_{std::move(what)} {}
   void on_frame(const frame_view& view) override { what_(*link_, view); }
   void on_room() override {}
-  void on_closed(const mailroom::error&, std::vector<byte_buffer>) override { link_.reset(); }
+  void on_closed(const mailroom::error&, std::vector<byte_buffer>) override {
+    link_.reset();
+    if (std::exchange(dies_with_it, false))
+      ::TerminateProcess(::GetCurrentProcess(), 9);
+  }
+
+  static inline bool dies_with_it = false;
 
 private:
   std::shared_ptr<mailroom::connection> link_;
@@ -202,6 +208,11 @@ void serve(const server::handler& what) {
 // -- what the other process does ---------------------------------------------
 
 TEST_CASE("copydata child: echoes", "[.]") {
+  serve([](auto& link, const frame_view& view) { link.send(test::whole(view), send_mode::system); });
+}
+
+TEST_CASE("copydata child: dies with its connection", "[.]") {
+  server::dies_with_it = true;
   serve([](auto& link, const frame_view& view) { link.send(test::whole(view), send_mode::system); });
 }
 
@@ -280,7 +291,7 @@ TEST_CASE("row 9: replayed and skipped messages are dropped, and the real ones g
   REQUIRE(called.heard->wait_frames(1));
   auto forged = frame(66);
   for (std::uint64_t sequence : {0, 2, 100})
-    for (auto kind : {copydata_kind::data, copydata_kind::close, copydata_kind::room}) {
+    for (auto kind : {copydata_kind::data, copydata_kind::ask, copydata_kind::room}) {
       auto payload = kind == copydata_kind::data ? forged : byte_buffer{};
       CHECK(caller.say({kind, token, sequence, payload}) == copydata_verdict::out_of_order);
     }
@@ -413,6 +424,20 @@ TEST_CASE("row 2: a process that stands still for a while loses nothing and gets
   REQUIRE(caller.heard->wait_frames(sent.size()));
   std::this_thread::sleep_for(50ms);
   CHECK((caller.heard->frames() == sent));
+}
+
+TEST_CASE("row 2: a process that stood still for too long hears that it is over", "[copydata][row2]") {
+  child other{"copydata child: dies with its connection"};
+  auto caller = other.connect();
+  REQUIRE(caller.send(frame(0)) == send_result::sent);
+  REQUIRE(caller.heard->wait_frames(1));
+  other.program.stop();
+  REQUIRE(caller.send(frame(1)) == send_result::sent);
+  REQUIRE(caller.heard->wait_closed());
+  CHECK(caller.heard->reason().why_down() == down_cause::hung);
+  CHECK(caller.heard->unsent().empty()); // whether it took it cannot be known
+  other.program.resume();
+  CHECK(other.program.wait_for(5000) == 9);
 }
 
 TEST_CASE("row 2: a window that hangs costs its own connection its patience, and nobody else anything",
