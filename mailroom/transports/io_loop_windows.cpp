@@ -113,9 +113,10 @@ void io_loop_windows::wait_for_events(int milliseconds) {
   std::array<OVERLAPPED_ENTRY, 64> entries;
   ULONG count = 0;
   auto longest = milliseconds < 0 ? INFINITE : static_cast<DWORD>(milliseconds);
-  if (!::GetQueuedCompletionStatusEx(port_.get(), entries.data(), static_cast<ULONG>(entries.size()), &count, longest,
-                                     FALSE))
+  // no more than are likely: Wine makes a call of its own for each that is asked for and is not there
+  if (!::GetQueuedCompletionStatusEx(port_.get(), entries.data(), entries_asked_for_, &count, longest, FALSE))
     return; // nothing came
+  entries_asked_for_ = count == entries_asked_for_ ? std::min<ULONG>(2 * count, entries.size()) : 1;
   for (ULONG i = 0; i < count; ++i)
     if (entries[i].lpOverlapped != nullptr) { // null: woken for a job or a timer
       auto& which = *reinterpret_cast<io_operation*>(entries[i].lpOverlapped);

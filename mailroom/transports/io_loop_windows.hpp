@@ -53,6 +53,7 @@ private:
   handle port_;
   handle alarm_;
   handle stop_;
+  unsigned long entries_asked_for_ = 1; // the holder's
 
   std::mutex resources_mutex_;
   std::unordered_map<io_resource*, std::shared_ptr<io_resource>> resources_;
