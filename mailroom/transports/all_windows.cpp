@@ -13,6 +13,8 @@ std::vector<std::unique_ptr<transport>> make_transports(const config& settings, 
   auto has_pipe = false;
   std::vector<std::unique_ptr<transport>> result;
   for (auto kind : settings.transports) {
+    if (kind == transport_kind::shared_memory)
+      say(level::warning, "no shared memory on Windows yet, the pipe will do");
     if (kind == transport_kind::memory)
       result.push_back(make_memory(loop, limits));
     else if (kind == transport_kind::copydata)
