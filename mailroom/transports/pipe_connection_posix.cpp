@@ -454,9 +454,9 @@ bool pipe_connection::drive(clock::time_point deadline, const std::function<bool
   return done();
 }
 
-/// The I/O role lets go of it after a round, which is soon.
+/// The I/O role lets go of it after a round, which is soon, unless another program has its core.
 std::unique_lock<std::mutex> pipe_connection::take_reading_role() {
-  constexpr std::chrono::microseconds soon{200};
+  constexpr std::chrono::milliseconds soon{5};
   std::unique_lock reading{read_mutex_, std::try_to_lock};
   for (auto until = clock::now() + soon; !reading && clock::now() < until; std::this_thread::yield())
     reading = std::unique_lock{read_mutex_, std::try_to_lock};

@@ -197,6 +197,17 @@ struct end {
     return link->drive(clock::now() + most, done);
   }
 
+  /// Tries again where another thread reads, for as long as that does.
+  bool drive_patiently(clock::duration most, const std::function<bool()>& done) const {
+    auto deadline = clock::now() + most;
+    while (!link->drive(deadline, done)) {
+      if (clock::now() >= deadline || heard->closed())
+        return false;
+      std::this_thread::sleep_for(1ms);
+    }
+    return true;
+  }
+
   /// Each frame that arrives goes back.
   void echo() const {
     heard->hook([link = link.get()](const mailroom::frame_view& view) { link->send(whole(view), send_mode::system); });
