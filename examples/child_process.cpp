@@ -22,7 +22,7 @@ void child_process::end() noexcept {
   while (running()) {
     if (std::chrono::steady_clock::now() > deadline)
       kill();
-    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    std::this_thread::sleep_for(std::chrono::milliseconds{1}); // there is no wait with a time limit on both systems
   }
 }
 

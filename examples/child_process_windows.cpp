@@ -218,7 +218,7 @@ bool child_process::read_more(std::chrono::milliseconds patience) {
       break;
     if (std::chrono::steady_clock::now() >= deadline)
       return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    std::this_thread::sleep_for(std::chrono::milliseconds{1}); // Windows has no wait for the bytes of such a pipe
   }
   char buffer[4096];
   DWORD size = 0;

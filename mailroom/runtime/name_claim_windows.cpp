@@ -130,7 +130,7 @@ expected<handle> lock(const endpoint& where) {
     } // else it is about to vanish
     if (std::chrono::steady_clock::now() >= deadline)
       return tl::unexpected{system_failure("CreateFile", shown, code)};
-    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    std::this_thread::sleep_for(std::chrono::milliseconds{1}); // nothing tells when the file is written, or gone
   }
 }
 

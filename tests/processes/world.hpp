@@ -134,4 +134,13 @@ template <class T> mailroom::error failure_of(const mailroom::expected<T>& resul
   return result.error();
 }
 
+/// A start in `directory` fails with `code`, and says where and why.
+inline void check_start_fails(const std::filesystem::path& directory, errc code, const std::string& cause) {
+  auto failed = start_error(directory);
+  CAPTURE(to_string(failed));
+  CHECK(failed.code() == code);
+  CHECK(to_string(failed).find(directory.string()) != std::string::npos);
+  CHECK(failed.cause().find(cause) != std::string::npos);
+}
+
 } // namespace test

@@ -26,7 +26,7 @@ public:
     std::thread{[] {}}.join();
     for (footprint last; last != before_; before_ = footprint::now()) {
       last = before_;
-      std::this_thread::sleep_for(std::chrono::milliseconds{2});
+      std::this_thread::sleep_for(std::chrono::milliseconds{2}); // until two looks agree
     }
 #endif
   }

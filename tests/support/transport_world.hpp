@@ -203,7 +203,7 @@ struct end {
     while (!link->drive(deadline, done)) {
       if (clock::now() >= deadline || heard->closed())
         return false;
-      std::this_thread::sleep_for(1ms);
+      std::this_thread::sleep_for(1ms); // the other thread's turn
     }
     return true;
   }

@@ -200,12 +200,12 @@ void serve(const server::handler& what) {
     REQUIRE(link->start(std::make_shared<server>(link, what)));
   });
   REQUIRE(listening);
-  std::this_thread::sleep_for(60s);
+  std::this_thread::sleep_for(60s); // until it is killed, which its parent does long before
 }
 
 } // namespace
 
-// -- what the other process does ---------------------------------------------
+// -- what the other process does: hidden, since `child` runs them ------------
 
 TEST_CASE("copydata child: echoes", "[.]") {
   serve([](auto& link, const frame_view& view) { link.send(test::whole(view), send_mode::system); });
@@ -418,11 +418,11 @@ TEST_CASE("row 2: a process that stands still for a while loses nothing and gets
     REQUIRE(caller.send(sent.back()) == send_result::sent);
   }
   CHECK(clock::now() - began < 200ms);
-  std::this_thread::sleep_for(1200ms);
+  std::this_thread::sleep_for(1200ms); // several attempts of the sender, and less than it takes for hanging
   CHECK_FALSE(caller.heard->closed());
   other.program.resume();
   REQUIRE(caller.heard->wait_frames(sent.size()));
-  std::this_thread::sleep_for(50ms);
+  std::this_thread::sleep_for(50ms); // what came twice would come now
   CHECK((caller.heard->frames() == sent));
 }
 

@@ -38,6 +38,7 @@ std::string pipe_of(const place& here, std::string_view name) {
 
 } // namespace
 
+// Hidden, since `holder` runs it in another process.
 TEST_CASE("holds a name until it is killed", "[.]") {
   auto directory = mailroom::runtime_directory::open(mailroom::default_runtime_directory());
   REQUIRE(directory);

@@ -47,7 +47,7 @@ caf::behavior control(caf::event_based_actor* self, mailroom::system* sys) {
 
 int main(int argc, char* argv[]) {
   if (argc == 3 && std::string_view{argv[1]} == "--heir") {
-    std::this_thread::sleep_for(std::chrono::seconds{std::atoi(argv[2])});
+    std::this_thread::sleep_for(std::chrono::seconds{std::atoi(argv[2])}); // it only has to be there
     return 0;
   }
   mailroom::config settings;
