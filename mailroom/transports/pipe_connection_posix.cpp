@@ -298,7 +298,7 @@ void pipe_connection::on_ready(std::uint32_t events) {
     finish();
     return;
   }
-  if ((events & EPOLLIN) == 0 && !ending_)
+  if (((events & EPOLLIN) == 0 && !ending_) || round_posted_)
     return;
   // turned away, somebody else reads: he looks again when he sees that, or has left by now
   if (!receive() && !missed_.exchange(true))
@@ -323,7 +323,12 @@ bool pipe_connection::receive() {
       finish();
     return true;
   }
-  loop_.post([self = shared_from_this()] { self->on_ready(EPOLLIN); });
+  // one at a time, whatever edges there are meanwhile: of several each would go on, and none leave the others their turn
+  round_posted_ = true;
+  loop_.post([self = shared_from_this()] {
+    self->round_posted_ = false;
+    self->on_ready(EPOLLIN);
+  });
   return true;
 }
 

@@ -270,6 +270,33 @@ TEMPLATE_TEST_CASE("frames of every size arrive whole and in order, both ways", 
   }
 }
 
+TEMPLATE_TEST_CASE("a peer that never pauses leaves the others their turn", "[transport]", EVERY_TRANSPORT) {
+  constexpr std::size_t many = 30'000;
+  constexpr std::size_t a_turn = 300; // frames that any transport may read in one go, and some more
+  transport_world world{TestType::kind};
+  auto [caller, called] = world.pair();
+  std::atomic<std::size_t> there{0};
+  called.heard->hook([&](const frame_view&) { ++there; });
+  std::size_t most = 0;
+  std::size_t before = 0;
+  gate over;
+  std::function<void()> turn = [&] {
+    auto now = there.load();
+    most = std::max(most, now - before);
+    before = now;
+    if (now < many)
+      world.there_loop().post(turn);
+    else
+      over.open();
+  };
+  world.there_loop().post(turn);
+  for (std::uint64_t id = 0; id < many; ++id)
+    if (!caller.send_patiently(frame(id)))
+      break;
+  REQUIRE(over.wait());
+  CHECK(most <= a_turn);
+}
+
 TEMPLATE_TEST_CASE("frames go both ways at once", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
