@@ -17,6 +17,10 @@ public:
   static constexpr std::size_t small = std::size_t{16} << 10;
   static constexpr std::size_t piece_size = std::size_t{64} << 10;
 
+  /// Bytes of large buffers that are kept for the next frames, and after how many pieces of small ones they go.
+  static constexpr std::size_t most_spare = std::size_t{8} << 20;
+  static constexpr int spare_rounds = 64;
+
   /// Some whole frames, one behind the other.
   struct piece {
     byte_buffer bytes;
@@ -90,7 +94,15 @@ public:
   }
 
   /// The buffer of a large frame that is gone, to be used again: to map its memory anew costs more than to copy. May be empty.
-  byte_buffer take_spare() noexcept { return std::exchange(spare_, {}); }
+  byte_buffer take_spare() noexcept {
+    if (spares_.empty())
+      return {};
+    auto result = std::move(spares_.back());
+    spares_.pop_back();
+    spare_bytes_ -= result.capacity();
+    small_rounds_ = 0;
+    return result;
+  }
 
   /// Half empty: time to tell those who wait for room.
   bool roomy() const noexcept {
@@ -117,12 +129,22 @@ public:
   }
 
 private:
-  void keep(byte_buffer gone) noexcept {
-    constexpr std::size_t most = std::size_t{4} << 20;
+  /// As many as leave the queue until whoever waits for room writes again, at most; none after a while of small frames.
+  void keep(byte_buffer gone) {
+    if (gone.capacity() > piece_size) {
+      if (spare_bytes_ + gone.capacity() <= most_spare) {
+        spare_bytes_ += gone.capacity();
+        spares_.push_back(std::move(gone));
+      }
+      return;
+    }
     if (gone.capacity() == piece_size)
       small_spare_ = std::move(gone);
-    else if (gone.capacity() > piece_size && gone.capacity() <= most && gone.capacity() > spare_.capacity())
-      spare_ = std::move(gone);
+    if (!spares_.empty() && ++small_rounds_ >= spare_rounds) {
+      spares_.clear();
+      spare_bytes_ = 0;
+      small_rounds_ = 0;
+    }
   }
 
   transport_limits limits_;
@@ -130,7 +152,9 @@ private:
   std::size_t bytes_ = 0;
   std::size_t frames_ = 0;
   std::size_t offset_ = 0;
-  byte_buffer spare_;
+  std::vector<byte_buffer> spares_;
+  std::size_t spare_bytes_ = 0;
+  int small_rounds_ = 0;
   byte_buffer small_spare_;
 };
 

@@ -191,14 +191,33 @@ TEST_CASE("the first piece can be taken whole", "[frame_queue]") {
   CHECK(queue.bytes() == 0);
 }
 
-TEST_CASE("of the buffers of large frames that are gone one is kept, once", "[frame_queue]") {
+TEST_CASE("the buffers of large frames that are gone are kept, up to a bound, each for one frame", "[frame_queue]") {
   frame_queue queue{limits(std::size_t{100} << 20, 10)};
-  for (std::size_t size : {std::size_t{100}, std::size_t{1} << 20, std::size_t{8} << 20, std::size_t{100} << 10})
+  constexpr std::size_t large = std::size_t{1} << 20;
+  for (std::size_t size : {std::size_t{100}, large, frame_queue::most_spare, large})
     queue.push(frame(1, size));
   queue.pop(queue.bytes());
   CHECK(queue.empty());
-  auto spare = queue.take_spare();
-  CHECK(spare.capacity() == std::size_t{1} << 20); // neither the small ones nor the huge one
+  CHECK(queue.take_spare().capacity() == large); // neither the small one nor what exceeds the bound
+  CHECK(queue.take_spare().capacity() == large);
+  CHECK(queue.take_spare().capacity() == 0);
+}
+
+TEST_CASE("the buffers of large frames go after a while of small ones", "[frame_queue]") {
+  frame_queue queue{limits(std::size_t{100} << 20, 10)};
+  auto pass = [&](std::size_t size) {
+    push_copy(queue, frame(1, size));
+    queue.pop(queue.bytes());
+  };
+  pass(std::size_t{1} << 20);
+  for (int i = 1; i < frame_queue::spare_rounds; ++i)
+    pass(20);
+  auto kept = queue.take_spare();
+  CHECK(kept.capacity() == std::size_t{1} << 20); // not yet
+  queue.push(std::move(kept));
+  queue.pop(queue.bytes());
+  for (int i = 0; i < frame_queue::spare_rounds; ++i)
+    pass(20);
   CHECK(queue.take_spare().capacity() == 0);
 }
 
