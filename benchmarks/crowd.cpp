@@ -37,6 +37,7 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds patience{60'000};
 constexpr int messages = 200'000;
+constexpr std::size_t payload = 64;
 
 /// However few messages there are by then: on some systems each is a dear system call.
 constexpr std::chrono::seconds longest_pour{4};
@@ -71,7 +72,7 @@ double pour(mailroom::system& sys, const crowd& who) {
   for (int peer = 0; peer < who.peers; ++peer)
     for (int mailbox = 0; mailbox < who.mailboxes; ++mailbox)
       targets.push_back(address_of(peer, mailbox));
-  small_message what{std::string(64, 'x')};
+  small_message what{std::string(payload, 'x')};
   auto counted = [&] {
     std::uint64_t sum = 0;
     for (auto& each : targets)
@@ -100,7 +101,7 @@ std::pair<double, double> call(mailroom::system& sys, const crowd& who) {
   auto begin = clock::now();
   for (auto& count : counts)
     threads.emplace_back([&] {
-      small_message what{std::string(64, 'x')};
+      small_message what{std::string(payload, 'x')};
       while (clock::now() - begin < length) {
         if (!sys.request<small_message>("peer-0/echo", patience, what))
           failed = true;
@@ -130,6 +131,10 @@ double wake_ups_per_second() {
 } // namespace
 
 void serve_crowd(const crowd& who, const std::filesystem::path& directory) {
+  if (who.bare()) {
+    serve_bare_crowd(who, directory);
+    return;
+  }
   std::vector<std::unique_ptr<mailroom::system>> systems;
   for (int peer = 0; peer < who.peers; ++peer) {
     auto& sys =
@@ -152,7 +157,9 @@ void do_crowd(const crowd& who, const std::filesystem::path& directory) {
   try {
     auto other = child_process::start(command("serve-crowd", who, directory));
     other->read_line(patience);
-    {
+    if (who.bare()) {
+      result.cost = pour_bare(who, directory, payload, messages);
+    } else {
       mailroom::system sys{settings(directory, "client")};
       if (who.axis == "callers")
         std::tie(result.cost, result.share) = call(sys, who);
@@ -199,6 +206,9 @@ std::vector<crowd_point> measure_crowds(const std::filesystem::path& directory) 
     crowds.push_back({"mailboxes", 1, count, 1});
   for (int count : {1, 4, 16, 64})
     crowds.push_back({"peers", count, 1, 1});
+  if (has_bare_crowd())
+    for (int count : {1, 4, 16, 64})
+      crowds.push_back({"bare peers", count, 1, 1});
   for (int count : {1, 4, 16, 64})
     crowds.push_back({"callers", 1, 1, count});
   std::vector<crowd_point> result;

@@ -11,12 +11,15 @@ namespace bench {
 
 /// Who takes part. One-way messages go round all mailboxes of all peers; callers, where there are several, make requests instead.
 struct crowd {
-  std::string axis; ///< what is varied: "mailboxes", "peers" or "callers"
+  std::string axis; ///< what is varied: "mailboxes", "peers", "bare peers" or "callers"
   int peers = 1;
   int mailboxes = 1;
   int callers = 1;
 
-  int size() const { return axis == "peers" ? peers : axis == "mailboxes" ? mailboxes : callers; }
+  /// Over bare sockets instead: what the wake-ups of so many readers cost by themselves. Where there is one; see `has_bare_crowd`.
+  bool bare() const { return axis == "bare peers"; }
+
+  int size() const { return axis == "mailboxes" ? mailboxes : axis == "callers" ? callers : peers; }
 };
 
 struct crowd_point {
@@ -41,5 +44,15 @@ idle_figure measure_idle(const std::filesystem::path& directory);
 void do_crowd(const crowd& who, const std::filesystem::path& directory);
 void serve_crowd(const crowd& who, const std::filesystem::path& directory);
 void do_idle(const std::filesystem::path& directory);
+
+// -- bare peers ---------------------------------------------------------------------------------------------------------------
+
+bool has_bare_crowd();
+
+/// A thread for each peer, which reads what has arrived and counts it.
+void serve_bare_crowd(const crowd& who, const std::filesystem::path& directory);
+
+/// Microseconds of a one-way message of `size` bytes, a write each, to one peer after the other.
+double pour_bare(const crowd& who, const std::filesystem::path& directory, std::size_t size, int messages);
 
 } // namespace bench
