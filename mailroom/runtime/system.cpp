@@ -7,6 +7,7 @@
 #include <mailroom/runtime/this_process.hpp>
 
 #include <thread>
+#include <unordered_map>
 
 namespace mailroom {
 
@@ -34,30 +35,61 @@ expected<route> find_route(core& where, const address& to) {
   return route{std::move(full), std::move(peer)};
 }
 
-/// Programs mostly write to the same few addresses: the last one is not parsed and looked up again.
-struct route_cache {
-  incarnation life;
-  std::string text;
-  address to;
-  std::weak_ptr<transport_actor> peer;
-  bool here = false;
+/// Programs mostly write to the same addresses: those of a thread are not parsed and looked up again.
+class known_routes {
+public:
+  static constexpr std::size_t most = 1024;
+
+  std::optional<route> find(const incarnation& life, std::string_view text) {
+    if (life != life_)
+      return std::nullopt;
+    if (last_ == nullptr || last_->first != text) {
+      auto found = by_text_.find(text);
+      if (found == by_text_.end())
+        return std::nullopt;
+      last_ = &*found;
+    }
+    auto& known = last_->second;
+    auto peer = known.peer.lock();
+    return known.here || peer ? std::optional{route{known.to, std::move(peer)}} : std::nullopt;
+  }
+
+  void keep(const incarnation& life, std::string_view text, const route& way) {
+    last_ = nullptr;
+    if (life != life_ || by_text_.size() >= most)
+      by_text_.clear();
+    life_ = life;
+    by_text_.insert_or_assign(std::string{text}, entry{way.to, way.peer, way.peer == nullptr});
+  }
+
+private:
+  struct entry {
+    address to;
+    std::weak_ptr<transport_actor> peer;
+    bool here;
+  };
+  struct hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+  using table = std::unordered_map<std::string, entry, hash, std::equal_to<>>;
+
+  incarnation life_; // of the system that they are of
+  table by_text_;
+  table::value_type* last_ = nullptr;
 };
 
 expected<route> find_route(core& where, const destination& to) {
   if (to.parsed() != nullptr)
     return find_route(where, *to.parsed());
-  thread_local route_cache last;
-  if (last.life == where.life() && last.text == to.text()) {
-    if (last.here)
-      return route{last.to, nullptr};
-    if (auto peer = last.peer.lock())
-      return route{last.to, std::move(peer)};
-  }
+  thread_local known_routes routes;
+  if (auto known = routes.find(where.life(), to.text()))
+    return *std::move(known);
   auto parsed = address::parse(to.text());
   if (!parsed)
     return tl::unexpected{parsed.error()};
   auto result = find_route(where, *parsed);
-  last = {where.life(), std::string{to.text()}, result->to, result->peer, result->peer == nullptr};
+  routes.keep(where.life(), to.text(), *result);
   return result;
 }
 

@@ -246,10 +246,12 @@ void io_role::watch_job(clock::time_point now) noexcept {
   set_alarm(patience);
 }
 
-/// Runs what is ready, one after the other, while that is quick; what is left then is better off in parallel. Returns whether this thread
-/// still holds the role.
+/// Runs what is ready, one after the other, while that is quick, or each is light: then it costs less than to change threads. What is left is
+/// better off in parallel. Returns whether this thread still holds the role.
 bool io_role::run_ready(int me) {
   constexpr std::chrono::microseconds quick{200};
+  constexpr std::chrono::microseconds light{5};
+  constexpr std::chrono::microseconds longest{800};
   bool alone = false;
   {
     std::lock_guard guard{role_mutex_};
@@ -265,11 +267,12 @@ bool io_role::run_ready(int me) {
     return true;
   }
   alone_since_ = {};
-  for (auto left = ready_.size(); left > 0; --left) {
+  int done = 0;
+  for (auto left = ready_.size(); left > 0; --left, ++done) {
     auto next = ready_.front();
     ready_.pop_front();
     auto now = clock::now();
-    if (now - begin > quick)
+    if (auto took = now - begin; took > quick && (took > longest || took > done * light))
       next.hand_over(next.context, next.subject);
     else if (!run_one(me, next, now))
       return false;
