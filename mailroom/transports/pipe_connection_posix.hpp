@@ -7,19 +7,12 @@
 #include <mailroom/transports/frame_queue.hpp>
 #include <mailroom/transports/io_loop_posix.hpp>
 #include <mailroom/transports/shared_lane_posix.hpp>
+#include <mailroom/transports/sharing_policy.hpp>
 
 #include <atomic>
 #include <mutex>
 
 namespace mailroom {
-
-/// Whether the connections of a transport go on through shared memory.
-struct sharing_policy {
-  bool offers = false;  ///< by those that this side opens
-  bool accepts = false; ///< by those that the other side opens
-  std::chrono::microseconds longest_spin{0};
-  notice say; ///< why a connection stays with the socket
-};
 
 class pipe_connection final : public connection,
                               public io_handler,
