@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -30,6 +31,8 @@ public:
   ~raw_peer();
   raw_peer(raw_peer&& other) noexcept : native_{std::exchange(other.native_, -1)} {}
   raw_peer(const raw_peer&) = delete;
+
+  std::intptr_t native_handle() const noexcept { return native_; }
 
   /// What the other side does not take any more is lost.
   void write(const mailroom::byte_buffer& bytes) const;

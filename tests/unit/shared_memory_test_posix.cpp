@@ -1,10 +1,10 @@
-// Shared memory where the other side is not what it should be: how two sides agree, or do not, on a segment; a writer that is killed at any
-// store; one that scribbles; files that could shrink under the reader's feet.
+// Shared memory on POSIX: files that could shrink under the reader's feet, offers that come with something else, and a writer that is killed at
+// any store. The rest is in shared_memory_test.cpp.
 
 #include <mailroom/transports/shared_lane_posix.hpp>
 
 #include <support/forked.hpp>
-#include <support/process.hpp>
+#include <support/raw_lane.hpp>
 #include <support/transport_world.hpp>
 
 #include <array>
@@ -30,7 +30,9 @@ using test::end;
 using test::forked;
 using test::frame;
 using test::line;
+using test::raw_lane;
 using test::send_result;
+using test::shared_world;
 using test::transport_world;
 
 using namespace std::chrono_literals;
@@ -42,15 +44,9 @@ namespace lane_frames = mailroom::lane_frames;
 constexpr std::size_t page = 4096;
 constexpr std::size_t small = 16 * page;
 
-struct shared_world : transport_world {
-  shared_world() : transport_world{transport_kind::shared_memory} {
-    on_accept([](const end& fresh) {
-      fresh.link->admit(transport_world::admitted);
-      return true;
-    });
-  }
-  std::string socket() const { return path() / "bank.sock"; }
-};
+std::string socket_of(const shared_world& world) {
+  return world.path() / "bank.sock";
+}
 
 std::unique_ptr<shared_segment> segment(std::size_t capacity = small) {
   auto result = shared_segment::make(capacity);
@@ -144,23 +140,6 @@ private:
   file_descriptor socket_;
 };
 
-/// An opener whose segment was taken.
-struct raw_lane {
-  explicit raw_lane(const std::string& path) : opener{path}, memory{segment()}, writer{memory->from_maker()} {
-    opener.offer(small, {memory->native()});
-    auto answer = opener.answer();
-    REQUIRE(answer);
-    REQUIRE(answer->first == frame_kind::ring_begin);
-    REQUIRE(opener.write(lane_frames::begin()));
-  }
-
-  void bell() const { opener.write(std::array{std::byte{0}}); }
-
-  raw_opener opener;
-  std::unique_ptr<shared_segment> memory;
-  ring_writer writer;
-};
-
 } // namespace
 
 // -- the file -----------------------------------------------------------------------------------------------------------------
@@ -218,7 +197,7 @@ TEST_CASE("a file that could shrink, or has another size, is not mapped", "[shar
 TEST_CASE("an offer that cannot be taken is refused with the reason, and the socket goes on", "[shared_memory]") {
   shared_world world;
   world.listen();
-  raw_opener opener{world.socket()};
+  raw_opener opener{socket_of(world)};
   std::string reason;
   SECTION("no descriptor") {
     opener.offer(small, {});
@@ -258,78 +237,11 @@ TEST_CASE("of several descriptors none is left open", "[shared_memory]") {
   shared_world world; // which counts them
   world.listen();
   auto mine = segment();
-  raw_opener opener{world.socket()};
+  raw_opener opener{socket_of(world)};
   opener.offer(small, {mine->native(), opener.native(), opener.native()});
   auto answer = opener.answer();
   REQUIRE(answer);
   CHECK(answer->first == frame_kind::ring_begin);
-}
-
-TEST_CASE("frames about shared memory out of turn end the connection", "[shared_memory]") {
-  shared_world world;
-  world.listen();
-  auto mine = segment();
-  raw_opener opener{world.socket()};
-  SECTION("a beginning without an offer") {
-    opener.write(lane_frames::begin());
-  }
-  SECTION("a refusal") {
-    opener.write(lane_frames::refuse("because"));
-  }
-  SECTION("an offer after another frame") {
-    opener.write(frame(1));
-    opener.offer(small, {mine->native()});
-  }
-  SECTION("an offer after an offer") {
-    opener.offer(small, {mine->native()});
-    opener.offer(small, {mine->native()});
-  }
-  SECTION("an offer without a size") {
-    byte_buffer bytes;
-    frame_writer{bytes, frame_kind::ring_offer}.finish();
-    opener.write(bytes);
-  }
-  auto called = world.accepted();
-  REQUIRE(called.heard->wait_closed());
-  CHECK(called.heard->reason().code() == errc::undecodable);
-  CHECK(opener.closed_by_peer());
-}
-
-TEST_CASE("one side without shared memory: the socket carries what there is", "[shared_memory]") {
-  auto offers = GENERATE(true, false);
-  CAPTURE(offers);
-  shared_world world;
-  std::vector<std::string> notices;
-  std::mutex mutex;
-  auto say = [&](mailroom::level, std::string text) {
-    std::lock_guard guard{mutex};
-    notices.push_back(std::move(text));
-  };
-  auto limits = transport_world::usual_limits();
-  auto plain = test::make_transport(transport_kind::pipe, offers ? world.there_loop() : world.here_loop(), limits, say);
-  auto sharing =
-    test::make_transport(transport_kind::shared_memory, offers ? world.here_loop() : world.there_loop(), limits, say);
-  auto listener = (offers ? plain : sharing)->listen(world.at("bank"), world.accept_handler());
-  REQUIRE(listener);
-  auto link = (offers ? sharing : plain)->connect(world.at("bank"));
-  REQUIRE(link);
-  end caller{*link, std::make_shared<test::recorder>(world.here_loop())};
-  REQUIRE(caller.link->start(caller.heard));
-  caller.link->admit(transport_world::admitted);
-  auto called = world.accepted();
-  called.echo();
-  for (std::uint64_t id = 0; id < 100; ++id)
-    REQUIRE(caller.send_patiently(frame(id, id * 100)));
-  CHECK(caller.heard->wait_frames(100));
-  caller.link->close({errc::cancelled, "test"});
-  CHECK(caller.heard->wait_closed());
-  std::lock_guard guard{mutex};
-  auto expected = std::vector<std::string>{};
-  if (offers)
-    expected.emplace_back(
-      "no shared memory, the socket will do: the other process says: shared memory is not among its "
-      "transports");
-  CHECK(notices == expected);
 }
 
 TEST_CASE("where memory cannot be had the socket carries what there is, and the log says why", "[shared_memory]") {
@@ -359,7 +271,7 @@ TEST_CASE("where memory cannot be had the socket carries what there is, and the 
   CHECK(caller.heard->wait_closed());
 }
 
-// -- writers that die, or lie -------------------------------------------------------------------------------------------------
+// -- writers that die ---------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a writer killed at any store: what it committed arrives whole, and nothing else", "[shared_memory]") {
   shared_world world;
@@ -370,11 +282,11 @@ TEST_CASE("a writer killed at any store: what it committed arrives whole, and no
     stores += static_cast<int>(each.size()) + 1;
   for (int last = 0; last <= stores; ++last) {
     CAPTURE(last);
-    raw_lane lane{world.socket()};
+    raw_lane lane{world.path(), "bank"};
     auto called = world.accepted();
     // in the child: byte by byte, then the commit, as often as it is given
-    auto* at = lane.memory->from_maker().data;
-    auto* control = lane.memory->from_maker().control;
+    auto* at = lane.there().data;
+    auto* control = lane.there().control;
     std::uint64_t position = 0;
     {
       forked child{[&](const line&) {
@@ -392,7 +304,7 @@ TEST_CASE("a writer killed at any store: what it committed arrives whole, and no
         ::raise(SIGKILL);
         return 0;
       }};
-      lane.opener.hang_up();
+      lane.hang_up();
       CHECK(child.wait() == -SIGKILL);
     }
     std::vector<byte_buffer> committed;
@@ -404,141 +316,4 @@ TEST_CASE("a writer killed at any store: what it committed arrives whole, and no
     CHECK((called.heard->frames() == committed));
     CHECK(called.heard->reason().code() == errc::process_down);
   }
-}
-
-TEST_CASE("positions that cannot be end the connection, and others live", "[shared_memory]") {
-  shared_world world;
-  auto [caller, other_end] = world.pair();
-  raw_lane lane{world.socket()};
-  auto called = world.accepted();
-  SECTION("of the writer") {
-    lane.memory->from_maker().control->written = small + 1;
-  }
-  SECTION("of the writer, far away") {
-    lane.memory->from_maker().control->written = ~std::uint64_t{0} - 5;
-  }
-  SECTION("of the reader") {
-    lane.memory->from_adopter().control->taken = 1;
-    called.send(frame(1)); // which finds out
-  }
-  SECTION("of the reader, while it reads") {
-    lane.memory->from_adopter().control->taken = 1000;
-    called.send(frame(1));
-    lane.writer.write(frame(2));
-    lane.writer.commit();
-  }
-  lane.bell();
-  REQUIRE(called.heard->wait_closed());
-  CHECK(called.heard->reason().code() == errc::undecodable);
-  CHECK(lane.opener.closed_by_peer());
-  caller.send(frame(9));
-  CHECK(other_end.heard->wait_frames(1));
-}
-
-TEST_CASE("one who hangs up and goes on writing, or only rings, does not keep the I/O role", "[shared_memory]") {
-  shared_world world;
-  auto [caller, other_end] = world.pair();
-  other_end.echo();
-  raw_lane lane{world.socket()};
-  auto called = world.accepted();
-  std::atomic<bool> stop{false};
-  auto hangs_up = GENERATE(true, false);
-  CAPTURE(hangs_up);
-  std::thread busy{[&] {
-    auto one = frame(1, 8);
-    if (hangs_up)
-      lane.opener.hang_up();
-    while (!stop) {
-      if (lane.writer.room() >= one.size())
-        lane.writer.write(one);
-      lane.writer.commit();
-      if (!hangs_up)
-        lane.bell();
-    }
-  }};
-  for (std::uint64_t id = 0; id < 50; ++id) {
-    CHECK(caller.send(frame(id)) == send_result::sent);
-    CHECK(caller.heard->wait_frames(id + 1, 5s));
-  }
-  if (hangs_up)
-    CHECK(called.heard->wait_closed());
-  stop = true;
-  busy.join();
-}
-
-TEST_CASE("garbage in the ring ends the connection as garbage on the socket does", "[shared_memory]") {
-  shared_world world;
-  world.listen();
-  raw_lane lane{world.socket()};
-  auto called = world.accepted();
-  lane.writer.write(byte_buffer(100, std::byte{0xff}));
-  lane.writer.commit();
-  lane.bell();
-  REQUIRE(called.heard->wait_closed());
-  CHECK(called.heard->reason().code() == errc::undecodable);
-}
-
-TEST_CASE("a frame that stays half in the ring ends its connection in time", "[shared_memory]") {
-  auto limits = transport_world::usual_limits();
-  limits.max_trickle = 100ms;
-  transport_world world{transport_kind::shared_memory, limits};
-  world.on_accept([](const end& fresh) {
-    fresh.link->admit(transport_world::admitted);
-    return true;
-  });
-  world.listen();
-  raw_lane lane{world.path() / "bank.sock"};
-  auto called = world.accepted();
-  auto half = frame(1, 100);
-  half.resize(50);
-  lane.writer.write(half);
-  lane.writer.commit();
-  lane.bell();
-  REQUIRE(called.heard->wait_closed());
-  CHECK(called.heard->reason().code() == errc::undecodable);
-}
-
-TEST_CASE("a peer that scribbles over positions, lengths and bytes harms nobody but itself", "[shared_memory]") {
-  shared_world world;
-  auto [caller, other_end] = world.pair();
-  other_end.echo();
-  std::mt19937_64 random{42};
-  auto until = std::chrono::steady_clock::now() + std::chrono::seconds{test::rounds(5, 60)};
-  auto connections = 0;
-  auto frames = std::size_t{0};
-  for (; std::chrono::steady_clock::now() < until; ++connections) {
-    raw_lane lane{world.socket()};
-    auto called = world.accepted();
-    // the reader looks at each byte itself, as a decoder would
-    std::atomic<unsigned> sum{0};
-    called.heard->hook([&](const frame_view& view) {
-      for (auto each : view.body)
-        sum += std::to_integer<unsigned>(each);
-      called.link->send(frame(1, 100), mailroom::send_mode::system);
-    });
-    auto there = lane.memory->from_maker();
-    auto back = lane.memory->from_adopter();
-    for (int i = 0; i < 2000 && !called.heard->closed(); ++i) {
-      lane.writer.write(frame(random(), random() % 3000));
-      lane.writer.commit();
-      for (auto scribbles = random() % 4; scribbles > 0; --scribbles)
-        there.data[random() % there.capacity] = static_cast<std::byte>(random());
-      if (random() % 500 == 0)
-        there.control->written = random() % 2 == 0 ? random() : there.control->written + random() % 5000;
-      if (random() % 500 == 0)
-        back.control->taken = random() % 2 == 0 ? random() : back.control->taken + random() % 50;
-      there.control->reader_sleeps = static_cast<std::uint32_t>(random() % 2);
-      back.control->writer_waits = static_cast<std::uint32_t>(random() % 2);
-      if (random() % 4 == 0)
-        lane.bell();
-    }
-    frames += called.heard->count();
-    called.link->close({errc::cancelled, "test"});
-    REQUIRE(called.heard->wait_closed());
-    auto before = caller.heard->count();
-    REQUIRE(caller.send(frame(7)) == send_result::sent);
-    REQUIRE(caller.heard->wait_frames(before + 1));
-  }
-  CHECK(connections > 0);
-  CHECK(frames > 0);
 }
