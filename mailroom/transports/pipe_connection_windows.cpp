@@ -1,6 +1,7 @@
 #include <mailroom/transports/pipe_connection_windows.hpp>
 
 #include <mailroom/transports/burst.hpp>
+#include <mailroom/transports/lane_frames.hpp>
 
 #include <algorithm>
 #include <array>
@@ -72,16 +73,18 @@ struct pipe_connection::operation : io_operation {
 };
 
 expected<std::shared_ptr<pipe_connection>> pipe_connection::make(io_loop_windows& loop, const transport_limits& limits,
-                                                                 handle pipe, peer_identity who) {
+                                                                 handle pipe, peer_identity who,
+                                                                 const sharing_policy& sharing) {
   handle event{::CreateEventW(nullptr, TRUE, FALSE, nullptr)};
   handle nudge{::CreateEventW(nullptr, FALSE, FALSE, nullptr)};
   if (!event || !nudge)
     return tl::unexpected{system_failure("CreateEvent", "connection")};
-  return std::make_shared<pipe_connection>(loop, limits, std::move(pipe), std::move(event), std::move(nudge), who);
+  return std::make_shared<pipe_connection>(loop, limits, std::move(pipe), std::move(event), std::move(nudge), who,
+                                           sharing);
 }
 
 pipe_connection::pipe_connection(io_loop_windows& loop, const transport_limits& limits, handle pipe, handle event,
-                                 handle nudge, peer_identity who)
+                                 handle nudge, peer_identity who, const sharing_policy& sharing)
   : loop_{loop},
     limits_{limits},
     pipe_{std::move(pipe)},
@@ -89,6 +92,7 @@ pipe_connection::pipe_connection(io_loop_windows& loop, const transport_limits& 
     nudge_{std::move(nudge)},
     process_{::OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, FALSE, who.pid)},
     who_{who},
+    sharing_{sharing},
     out_{limits} {
   // nop
 }
@@ -107,6 +111,7 @@ expected<void> pipe_connection::start(std::shared_ptr<connection_events> events)
 
 void pipe_connection::expect_hello() {
   half_open_ = true;
+  may_be_offered_ = true;
   loop_.after(limits_.handshake_timeout, [weak = weak_from_this()] {
     if (auto self = weak.lock(); self && self->half_open_)
       self->close({errc::timeout, "connection", "timeout: no hello within the handshake timeout"});
@@ -134,7 +139,9 @@ send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mo
   std::unique_lock guard{write_mutex_};
   if (over_)
     return send_result::closed;
-  auto gathers = frame.size() <= frame_queue::small && burst_of_this_thread.goes_on();
+  if (writes_shared_ && out_.empty())
+    return send_shared_locked(frame, owner);
+  auto gathers = !writes_shared_ && frame.size() <= frame_queue::small && burst_of_this_thread.goes_on();
   if (!out_.fits(frame.size(), mode))
     flush_locked(); // what a burst has gathered fills no queue while the pipe has room
   if (!out_.fits(frame.size(), mode)) {
@@ -174,16 +181,19 @@ void pipe_connection::flush_soon_locked() {
 /// Writes what the pipe takes; what it does not take at once is under way then. Returns whether the queue is empty. `write_mutex_` is held.
 bool pipe_connection::flush_locked() {
   while (!out_.empty()) {
+    if (writes_shared_)
+      return flush_shared_locked();
     if (write_)
       return false;
     auto rest = std::span<const std::byte>{out_.pieces().front().bytes}.subspan(out_.offset());
-    auto size = static_cast<DWORD>(std::min(rest.size(), most_of_a_write));
+    auto allowed = left_for_pipe_ > 0 ? std::min(left_for_pipe_, most_of_a_write) : most_of_a_write;
+    auto size = static_cast<DWORD>(std::min(rest.size(), allowed));
     auto fresh = operation::make();
     fresh->wait_for_port(shared_from_this(), fresh, &pipe_connection::on_written);
     DWORD written = 0;
     if (::WriteFile(pipe_.get(), rest.data(), size, &written, overlapped(*fresh))) {
       fresh->forget_port();
-      out_.pop(written);
+      pop_locked(written);
     } else if (::GetLastError() == ERROR_IO_PENDING) {
       write_ = std::move(fresh);
     } else {
@@ -201,12 +211,53 @@ void pipe_connection::on_written() {
     DWORD written = 0;
     ::GetOverlappedResult(pipe_.get(), overlapped(*write_), &written, FALSE);
     write_.reset();
-    out_.pop(written);
+    pop_locked(written);
   }
   if (over_)
     finish();
   else
     flush_and_tell_room();
+}
+
+/// The pipe took so much. The last of it before this side goes on through its ring is followed by a bell. `write_mutex_` is held.
+void pipe_connection::pop_locked(std::size_t size) {
+  out_.pop(size);
+  if (left_for_pipe_ > 0 && (left_for_pipe_ -= size) == 0) {
+    writes_shared_ = true;
+    lane_->let_bells();
+  }
+}
+
+/// Writes a byte that says no more than: look. By whoever holds the write mutex or the reading role, or by the I/O role.
+void pipe_connection::ring_bell() noexcept {
+  static constexpr char bell = 0;
+  std::lock_guard guard{bell_mutex_};
+  if (bell_) { // the other side may have seen it by now, and what has come since it may not have
+    rings_again_ = true;
+    return;
+  }
+  auto fresh = operation::make();
+  fresh->wait_for_port(shared_from_this(), fresh, &pipe_connection::on_bell_written);
+  DWORD ignored = 0;
+  if (!::WriteFile(pipe_.get(), &bell, sizeof(bell), &ignored, overlapped(*fresh))
+      && ::GetLastError() == ERROR_IO_PENDING)
+    bell_ = std::move(fresh);
+  else
+    fresh->forget_port(); // where it failed the other end is closed: reading finds out
+}
+
+/// On the I/O role.
+void pipe_connection::on_bell_written() {
+  auto again = false;
+  {
+    std::lock_guard guard{bell_mutex_};
+    bell_.reset();
+    again = std::exchange(rings_again_, false);
+  }
+  if (over_)
+    finish();
+  else if (again)
+    ring_bell();
 }
 
 /// Writes what waits, and tells those who wait for room. Any thread.
@@ -267,13 +318,15 @@ bool pipe_connection::receive() {
 
 /// Hands over what has come; where there is nothing, a read is under way then. `read_mutex_` is held.
 pipe_connection::progress pipe_connection::read_some(told whom) {
+  if (reads_shared_)
+    return read_shared();
   if (in_.whole()) // the last round ended before them
     return cut_frames() ? progress::more : progress::over;
   return read_ ? take_read() : begin_read(whom);
 }
 
 pipe_connection::progress pipe_connection::begin_read(told whom) {
-  auto space = in_.space();
+  auto space = reads_shared_ ? std::span<std::byte>{bells_} : in_.space();
   auto fresh = operation::make();
   fresh->event = whom == told::role ? read_event_.get() : without_port(read_event_.get());
   if (whom == told::role)
@@ -306,6 +359,8 @@ pipe_connection::progress pipe_connection::take_read() {
 }
 
 pipe_connection::progress pipe_connection::commit(std::size_t size) {
+  if (reads_shared_)
+    return on_bells();
   in_.commit(size);
   --frames_left_; // a frame that comes in many pieces takes its time too
   return cut_frames() ? progress::more : progress::over;
@@ -322,6 +377,7 @@ pipe_connection::progress pipe_connection::cancel_read() {
 
 bool pipe_connection::cut_frames() {
   expected<void> outcome;
+  auto shared_before = reads_shared_.load();
   // the limit may change with a frame: `admit` is called from `on_frame`
   for (bool again = true; again && outcome;) {
     again = false;
@@ -338,6 +394,8 @@ bool pipe_connection::cut_frames() {
   }
   if (over_)
     return false;
+  if (reads_shared_ != shared_before)
+    in_.clear(); // what else came through the pipe are bells
   if (in_.partial() && !trickle_watched_)
     watch_for_trickle();
   return true;
@@ -347,6 +405,9 @@ bool pipe_connection::cut_frames() {
 bool pipe_connection::pass_on(const frame_view& frame) {
   // a large frame counts as many: who handles it should give its memory back before the next ones want theirs
   frames_left_ -= 1 + static_cast<int>(frame.body.size() >> 10);
+  if (frame.header.kind >= frame_kind::ring_offer)
+    return on_sharing_frame(frame) && frames_left_ > 0;
+  may_be_offered_ = false;
   events_->on_frame(frame);
   return frames_left_ > 0 && !over_;
 }
@@ -408,6 +469,8 @@ void pipe_connection::drive_reading(std::unique_lock<std::mutex> reading, clock:
   flush_and_tell_room(); // what a burst has gathered
   auto outcome = progress::more;
   while (outcome != progress::over && !over_ && !done() && clock::now() < deadline) {
+    if (reads_shared_)
+      return drive_shared(std::move(reading), deadline, done);
     frames_left_ = frames_of_a_round;
     outcome = read_some(told::driver);
     if (outcome == progress::drained)
@@ -417,7 +480,9 @@ void pipe_connection::drive_reading(std::unique_lock<std::mutex> reading, clock:
   if (read_ && !read_->owner)
     outcome = cancel_read();
   // what comes next is the I/O role's: by a read that is under way, or by what is there already
-  if (outcome == progress::more && !over_ && !in_.whole() && !read_)
+  if (reads_shared_ && outcome != progress::over)
+    outcome = await_bell();
+  else if (outcome == progress::more && !over_ && !in_.whole() && !read_)
     outcome = begin_read(told::role);
   reading.unlock();
   if (missed_.exchange(false) || outcome != progress::drained)
@@ -457,7 +522,8 @@ bool pipe_connection::operations_ended() {
       && (::GetOverlappedResult(pipe_.get(), overlapped(*read_), &ignored, FALSE)
           || ::GetLastError() != ERROR_IO_INCOMPLETE))
     read_.reset();
-  if (!read_ && !write_)
+  std::lock_guard bell_guard{bell_mutex_};
+  if (!read_ && !write_ && !bell_)
     return true;
   ::CancelIoEx(pipe_.get(), nullptr);
   return false;
@@ -479,6 +545,7 @@ void pipe_connection::finish() {
   {
     std::lock_guard guard{write_mutex_};
     unsent = out_.take_all();
+    std::erase_if(unsent, lane_frames::are_these);
     pipe_.reset();
   }
   auto events = std::exchange(events_, nullptr);
@@ -488,7 +555,7 @@ void pipe_connection::finish() {
 }
 
 void pipe_connection::abandon() noexcept {
-  for (auto* each : {&read_, &write_}) {
+  for (auto* each : {&read_, &write_, &bell_}) {
     if (!*each)
       continue;
     auto& which = overlapped(**each)[0];
@@ -503,6 +570,8 @@ void pipe_connection::abandon() noexcept {
 
 /// The other end is closed: once it is known whether the process died or only let go, the connection is over.
 pipe_connection::progress pipe_connection::hang_up() {
+  if (reads_shared_ && drain_last() == progress::over)
+    return progress::over;
   if (process_ && ::WaitForSingleObject(process_.get(), 0) == WAIT_OBJECT_0) {
     end(why_gone());
   } else if (!hung_up_.exchange(true)) {

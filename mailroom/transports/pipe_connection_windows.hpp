@@ -1,11 +1,16 @@
 #pragma once
 // One connected named pipe: the bytes of `pipe` on Windows. One read and one write are under way at a time, each overlapped. A read that the I/O role
-// has begun may end in the hands of a caller in `drive`, who waits for its event: whoever holds the reading role takes what is there.
+// has begun may end in the hands of a caller in `drive`, who waits for its event: whoever holds the reading role takes what is there. Two sides that
+// agree on a shared segment go on through its rings, and the pipe is then the bell and the sign of life; what that adds stands in
+// pipe_sharing_windows.cpp.
 
 #include <mailroom/transports/frame_buffer.hpp>
 #include <mailroom/transports/frame_queue.hpp>
 #include <mailroom/transports/io_loop_windows.hpp>
+#include <mailroom/transports/ring_lane.hpp>
+#include <mailroom/transports/sharing_policy.hpp>
 
+#include <array>
 #include <atomic>
 #include <mutex>
 #include <optional>
@@ -14,15 +19,19 @@ namespace mailroom {
 
 class pipe_connection final : public connection,
                               public io_resource,
+                              public hot_handler,
                               public std::enable_shared_from_this<pipe_connection> {
 public:
   /// Takes the connected pipe, which the loop has adopted.
   static expected<std::shared_ptr<pipe_connection>> make(io_loop_windows& loop, const transport_limits& limits,
-                                                         handle pipe, peer_identity who);
+                                                         handle pipe, peer_identity who, const sharing_policy& sharing);
 
   pipe_connection(io_loop_windows& loop, const transport_limits& limits, handle pipe, handle event, handle nudge,
-                  peer_identity who);
+                  peer_identity who, const sharing_policy& sharing);
   ~pipe_connection() override;
+
+  /// Offers the other side to go on through shared memory, where the policy says so and the system can. First of all.
+  void offer_sharing();
 
   /// Is half open from here to `admit` or the end, and is closed when that takes too long.
   void expect_hello();
@@ -39,9 +48,12 @@ public:
   peer_identity peer() const override { return who_; }
 
   void abandon() noexcept override;
+  bool poll() override;
+  bool cool() override;
 
 private:
   struct operation;
+  class shared_lane;
   enum class progress { more, drained, over };
   enum class told { role, driver }; // who hears of the end of a read
 
@@ -50,6 +62,9 @@ private:
   void flush_soon_locked();
   void flush_and_tell_room();
   void on_written();
+  void pop_locked(std::size_t size);
+  void ring_bell() noexcept;
+  void on_bell_written();
 
   void on_ready();
   bool receive();
@@ -67,6 +82,28 @@ private:
   void drive_reading(std::unique_lock<std::mutex> reading, std::chrono::steady_clock::time_point deadline,
                      const std::function<bool()>& done);
   void wait_for_read(std::chrono::steady_clock::time_point deadline);
+
+  // through shared memory
+  bool on_sharing_frame(const frame_view& frame);
+  bool on_offer(const frame_view& frame);
+  bool on_begin();
+  bool on_refusal(const frame_view& frame);
+  bool refuse_sharing(const std::string& why);
+  bool wrong_frame();
+  void share_writing_locked();
+  send_result send_shared_locked(std::span<const std::byte> frame, byte_buffer* owner);
+  bool flush_shared_locked();
+  progress read_shared();
+  progress look_into_ring();
+  progress drain_ring();
+  progress drain_last();
+  bool cut_in_place(std::span<const std::byte> there);
+  bool assemble(std::span<const std::byte> there);
+  progress on_bells();
+  progress await_bell();
+  progress rest_or_stay_hot();
+  void drive_shared(std::unique_lock<std::mutex> reading, std::chrono::steady_clock::time_point deadline,
+                    const std::function<bool()>& done);
 
   void end(error reason);
   void finish();
@@ -95,6 +132,22 @@ private:
   int frames_left_ = 0; // of this round; the others and who handles the frames come first then
   std::atomic<bool> has_driver_{false};
   std::atomic<bool> missed_{false}; // the I/O role was turned away by whoever reads, who calls it when he leaves
+
+  // sharing: the lane is there from the offer on, and each direction uses it from its `ring_begin` on
+  sharing_policy sharing_;
+  bool may_be_offered_ = false; // until the first frame of who opened the connection; the reading role's
+  handle offered_section_;      // until the other side has fetched it
+  std::unique_ptr<ring_lane> lane_;
+  std::array<std::byte, 64> bells_{};
+  std::atomic<bool> reads_shared_{false};   // set by the reading role
+  std::atomic<bool> waits_for_room_{false}; // in the ring: the bell will tell
+  bool writes_shared_ = false;              // guarded by `write_mutex_`
+  std::size_t left_for_pipe_ = 0;           // of what waits; the rest goes through the ring
+
+  // the bell: the last lock of all
+  std::mutex bell_mutex_;
+  std::shared_ptr<operation> bell_; // under way
+  bool rings_again_ = false;        // once that has ended
 
   // writing
   mutable std::mutex write_mutex_;

@@ -56,11 +56,11 @@ std::string ours_alone() {
 /// Accepts on the I/O role: some instances of the pipe wait, and each that got its caller is replaced.
 class acceptor final : public io_resource, public std::enable_shared_from_this<acceptor> {
 public:
-  acceptor(io_loop_windows& loop, const transport_limits& limits, notice say, accept_handler on_accept,
-           const endpoint& where)
+  acceptor(io_loop_windows& loop, const transport_limits& limits, const sharing_policy& sharing,
+           accept_handler on_accept, const endpoint& where)
     : loop_{loop},
       limits_{limits},
-      say_{std::move(say)},
+      sharing_{sharing},
       on_accept_{std::move(on_accept)},
       name_{pipe_name(where)},
       wide_name_{widen(name_)},
@@ -190,7 +190,7 @@ private:
         return;
     }
     if (auto next = wait_for_caller(false); !next)
-      say_(level::error, "connections may be refused: " + to_string(next.error()));
+      sharing_.say(level::error, "connections may be refused: " + to_string(next.error()));
     DWORD ignored = 0;
     if (::GetOverlappedResult(mine->pipe.get(), overlapped(*mine), &ignored, FALSE))
       welcome(std::move(mine->pipe));
@@ -210,14 +210,14 @@ private:
         return earlier && !earlier->hung_up();
       });
       if (static_cast<std::size_t>(waiting) >= limits_.max_half_open) {
-        say_(level::warning, "connection refused: " + std::to_string(limits_.max_half_open)
-                               + " others have not said hello; from process " + std::to_string(pid));
+        sharing_.say(level::warning, "connection refused: " + std::to_string(limits_.max_half_open)
+                                       + " others have not said hello; from process " + std::to_string(pid));
         return;
       }
     }
-    auto opened = pipe_connection::make(loop_, limits_, std::move(pipe), {static_cast<std::uint32_t>(pid)});
+    auto opened = pipe_connection::make(loop_, limits_, std::move(pipe), {static_cast<std::uint32_t>(pid)}, sharing_);
     if (!opened) {
-      say_(level::warning, "connection refused: " + to_string(opened.error()));
+      sharing_.say(level::warning, "connection refused: " + to_string(opened.error()));
       return;
     }
     (*opened)->expect_hello();
@@ -232,7 +232,7 @@ private:
 
   io_loop_windows& loop_;
   transport_limits limits_;
-  notice say_;
+  sharing_policy sharing_;
   accept_handler on_accept_;
   std::string name_;
   std::wstring wide_name_;
@@ -254,11 +254,11 @@ private:
 
 class pipe_transport final : public transport {
 public:
-  pipe_transport(io_loop_windows& loop, const transport_limits& limits, notice say)
-    : loop_{loop}, limits_{limits}, say_{std::move(say)} {}
+  pipe_transport(io_loop_windows& loop, const transport_limits& limits, sharing_policy sharing)
+    : loop_{loop}, limits_{limits}, sharing_{std::move(sharing)} {}
 
   expected<std::unique_ptr<listener>> listen(const endpoint& where, accept_handler on_accept) override {
-    auto target = std::make_shared<acceptor>(loop_, limits_, say_, std::move(on_accept), where);
+    auto target = std::make_shared<acceptor>(loop_, limits_, sharing_, std::move(on_accept), where);
     auto result = std::make_unique<pipe_listener>(target);
     if (auto started = target->start(); !started)
       return tl::unexpected{started.error()};
@@ -277,9 +277,10 @@ public:
       return tl::unexpected{adopted.error().about(name)};
     ULONG pid = 0;
     ::GetNamedPipeServerProcessId(pipe->get(), &pid);
-    auto result = pipe_connection::make(loop_, limits_, std::move(*pipe), {static_cast<std::uint32_t>(pid)});
+    auto result = pipe_connection::make(loop_, limits_, std::move(*pipe), {static_cast<std::uint32_t>(pid)}, sharing_);
     if (!result)
       return tl::unexpected{result.error().about(name)};
+    (*result)->offer_sharing();
     return std::shared_ptr<connection>{*result};
   }
 
@@ -319,13 +320,18 @@ private:
 
   io_loop_windows& loop_;
   transport_limits limits_;
-  notice say_;
+  sharing_policy sharing_;
 };
 
 } // namespace
 
 std::unique_ptr<transport> make_pipe(io_loop_windows& loop, const transport_limits& limits, notice say) {
-  return std::make_unique<pipe_transport>(loop, limits, std::move(say));
+  return std::make_unique<pipe_transport>(loop, limits, sharing_policy{.say = std::move(say)});
+}
+
+std::unique_ptr<transport> make_shared_memory(io_loop_windows& loop, const transport_limits& limits, notice say,
+                                              std::chrono::microseconds longest_spin, bool offers) {
+  return std::make_unique<pipe_transport>(loop, limits, sharing_policy{offers, true, longest_spin, std::move(say)});
 }
 
 } // namespace mailroom

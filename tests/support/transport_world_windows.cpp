@@ -12,6 +12,8 @@ std::unique_ptr<mailroom::transport> make_transport(mailroom::transport_kind kin
     return mailroom::make_memory(loop, limits);
   if (kind == mailroom::transport_kind::copydata)
     return mailroom::make_copydata(static_cast<mailroom::io_loop_windows&>(loop), limits, std::move(say));
+  if (kind == mailroom::transport_kind::shared_memory)
+    return mailroom::make_shared_memory(static_cast<mailroom::io_loop_windows&>(loop), limits, std::move(say), 20us);
   return mailroom::make_pipe(static_cast<mailroom::io_loop_windows&>(loop), limits, std::move(say));
 }
 

@@ -41,7 +41,7 @@ struct over_copydata {
 };
 
 #ifdef _WIN32
-#define EVERY_TRANSPORT over_memory, over_pipe, over_copydata
+#define EVERY_TRANSPORT over_memory, over_pipe, over_shared_memory, over_copydata
 #else
 #define EVERY_TRANSPORT over_memory, over_pipe, over_shared_memory
 #endif
