@@ -190,10 +190,13 @@ bool pipe_connection::flush_shared_locked() {
 
 // -- reading ------------------------------------------------------------------------------------------------------------------
 
-/// What is in the ring; where that is nothing more will be heard of. On the I/O role.
+/// What is in the ring; where nothing is left there, what comes will be heard of. On the I/O role.
 pipe_connection::progress pipe_connection::read_shared() {
   auto outcome = look_into_ring();
-  return outcome == progress::drained ? rest_or_stay_hot() : outcome;
+  if (outcome != progress::drained)
+    return outcome;
+  // each bell wakes the I/O role, also where a caller in `drive` has seen to it: not to look any longer then spares both of them
+  return frames_left_ == frames_of_a_round ? await_bell() : rest_or_stay_hot();
 }
 
 /// What is in the ring; but first what the pipe says, since one whose end is closed could go on writing to the ring for ever. To look at a read that is
@@ -318,6 +321,7 @@ void pipe_connection::drive_shared(std::unique_lock<std::mutex> reading, clock::
   auto outcome = progress::more;
   while (outcome != progress::over && !over_ && !done()) {
     frames_left_ = frames_of_a_round;
+    missed_ = false; // whatever the I/O role was turned away from is looked at now
     outcome = look_into_ring();
     if (outcome == progress::over || (outcome == progress::more && clock::now() < deadline))
       continue;
