@@ -222,8 +222,10 @@ TEST_CASE("an offer without a section ends the connection", "[shared_memory]") {
 
 /// Byte by byte, then the commit, as often as it is told; then it is gone without a word.
 TEST_CASE("shared memory child: writes and is killed", "[.]") {
+  const auto* told = std::getenv(stores_variable);
+  REQUIRE(told != nullptr);
   raw_lane lane{std::getenv("MAILROOM_DIR"), "bank"};
-  auto left = std::atoi(std::getenv(stores_variable));
+  auto left = std::atoi(told);
   auto store = [&] {
     if (left-- == 0)
       ::TerminateProcess(::GetCurrentProcess(), static_cast<UINT>(test::killed.code));
