@@ -43,7 +43,8 @@ struct config {
   /// each other only within one directory.
   std::filesystem::path directory{};
 
-  /// In order of preference. Add `memory` in front for several systems in one process.
+  /// In order of preference: a process listens on all of them, and calls by the first one that the other has too; two that have none in common are
+  /// told so by `version_mismatch`. Add `memory` in front for several systems in one process; `{copydata, pipe}` is the window route on Windows.
   std::vector<transport_kind> transports{transport_kind::pipe};
 
   /// `shared_memory` only: how long a thread that waits looks for itself before it sleeps, while that pays. 0: it sleeps at once. Higher:

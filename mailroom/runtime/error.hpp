@@ -31,7 +31,7 @@ enum class errc : std::uint8_t {
   unknown_type,       ///< a process has no message of that type
   undecodable,        ///< the bytes are no such message
   too_large,          ///< above `config::max_message`
-  version_mismatch,   ///< the other side speaks another version
+  version_mismatch,   ///< the other side speaks another version, or listens on no transport of ours
   denied,             ///< another user, or not allowed
   // try again, later or slower
   overloaded,    ///< no room in a bounded queue

@@ -1,14 +1,16 @@
 // A name is a lock on NAME.lock by fcntl, which a forked child does not inherit and whose owner the kernel can name. It belongs to
-// the process, not to the descriptor, so a set beside it tells apart the systems within one process; and because closing *any*
-// descriptor of the file drops the lock, the file is opened once and never by name again while it is held.
+// the process, not to the descriptor, so a map beside it tells apart the systems within one process; and because closing *any*
+// descriptor of the file drops the lock, the file is opened once and never by name again while it is held. The file has one line, `PID OFFER`,
+// which only explains: that of a dead owner is known by its pid.
 
 #include <mailroom/runtime/name_claim.hpp>
 
 #include <mailroom/runtime/system_call_posix.hpp>
 
+#include <array>
 #include <fcntl.h>
+#include <map>
 #include <mutex>
-#include <set>
 #include <sys/stat.h>
 
 namespace mailroom {
@@ -22,8 +24,8 @@ using claim_key = std::tuple<dev_t, ino_t, std::string>;
 
 struct claims {
   std::mutex mutex;
-  std::set<claim_key> held;
-  pid_t owner = ::getpid(); // a forked child holds none of its parent's locks
+  std::map<claim_key, std::string> held; // with its offer
+  pid_t owner = ::getpid();              // a forked child holds none of its parent's locks
 };
 
 claims& held_here() {
@@ -87,6 +89,26 @@ private:
   claim_key key_;
 };
 
+/// Best effort: nobody's call depends on it.
+void sign(int lock, std::string_view offer) {
+  auto line = std::to_string(::getpid()) + ' ' + std::string{offer} + '\n';
+  if (::ftruncate(lock, 0) == 0)
+    static_cast<void>(::pwrite(lock, line.data(), line.size(), 0) == 0);
+}
+
+/// Who holds the lock of a file, and what the file says of the way to him. Not for a file that this process holds.
+std::optional<name_owner> owner_of(const runtime_directory& where, const std::string& file) {
+  file_descriptor lock_file{::openat(where.native(), file.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)};
+  auto owner = whole_file(F_WRLCK);
+  if (!lock_file || ::fcntl(lock_file.get(), F_GETLK, &owner) != 0 || owner.l_type == F_UNLCK)
+    return std::nullopt;
+  std::array<char, 256> text;
+  auto size = ::pread(lock_file.get(), text.data(), text.size(), 0);
+  std::string_view line{text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  auto his = line.starts_with(std::to_string(owner.l_pid) + ' ');
+  return name_owner{static_cast<std::uint32_t>(owner.l_pid), his ? offer_in(line) : std::string{}};
+}
+
 /// Locks the file of the name, once: nothing if it was replaced meanwhile.
 expected<file_descriptor> lock(const endpoint& where) {
   auto file = lock_file_of(where);
@@ -111,7 +133,7 @@ expected<file_descriptor> lock(const endpoint& where) {
 
 } // namespace
 
-expected<std::unique_ptr<name_claim>> name_claim::take(const endpoint& where) {
+expected<std::unique_ptr<name_claim>> name_claim::take(const endpoint& where, std::string_view offer) {
   auto key = key_of(*where.directory, where.process.str());
   if (!key)
     return tl::unexpected{key.error()};
@@ -126,8 +148,20 @@ expected<std::unique_ptr<name_claim>> name_claim::take(const endpoint& where) {
   auto locked = lock(where);
   if (!locked)
     return tl::unexpected{locked.error()};
-  here.held.insert(*key);
+  sign(locked->get(), offer);
+  here.held.emplace(*key, offer);
   return std::make_unique<posix_claim>(where, std::move(*locked), std::move(*key));
+}
+
+std::optional<name_owner> owner_of(const endpoint& where) {
+  auto key = key_of(*where.directory, where.process.str());
+  if (!key)
+    return std::nullopt;
+  auto& here = held_here();
+  std::lock_guard guard{here.mutex};
+  if (auto found = here.held.find(*key); found != here.held.end())
+    return name_owner{static_cast<std::uint32_t>(here.owner), found->second};
+  return owner_of(*where.directory, lock_file_of(where));
 }
 
 std::vector<process_info> list_processes(const runtime_directory& where) {
@@ -146,10 +180,8 @@ std::vector<process_info> list_processes(const runtime_directory& where) {
       result.push_back({name, static_cast<std::uint32_t>(::getpid())});
       continue;
     }
-    file_descriptor lock_file{::openat(where.native(), file.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC)};
-    auto owner = whole_file(F_WRLCK);
-    if (lock_file && ::fcntl(lock_file.get(), F_GETLK, &owner) == 0 && owner.l_type != F_UNLCK)
-      result.push_back({name, static_cast<std::uint32_t>(owner.l_pid)});
+    if (auto owner = owner_of(where, file))
+      result.push_back({name, owner->pid});
   }
   return result;
 }

@@ -1,6 +1,6 @@
 // A name is an open NAME.lock that shares no writing: whoever comes second cannot open it, in this process or another, in this session of
 // the user or another, and the system closes it at the owner's death. The file says who the owner is, by pid and by time of birth, since pids
-// come again. Nobody opens it for anything but reading unless he wants the name, so that looking never stands in the way of a claim.
+// come again, and how he can be reached. Nobody opens it for anything but reading unless he wants the name, so that looking never stands in the way of a claim.
 
 #include <mailroom/runtime/name_claim.hpp>
 
@@ -34,9 +34,10 @@ std::uint64_t time_of_birth(void* process) {
   return std::uint64_t{born.dwHighDateTime} << 32 | born.dwLowDateTime;
 }
 
-struct owner {
+struct holder {
   std::uint32_t pid = 0;
   std::uint64_t born = 0;
+  std::string offer{};
 
   bool lives() const {
     handle process{::OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid)};
@@ -46,28 +47,29 @@ struct owner {
   }
 };
 
-/// One line, "PID BORN".
-std::string written(const owner& who) {
-  return std::to_string(who.pid) + ' ' + std::to_string(who.born) + '\n';
+/// One line, "PID BORN OFFER".
+std::string written(const holder& who) {
+  return std::to_string(who.pid) + ' ' + std::to_string(who.born) + ' ' + who.offer + '\n';
 }
 
-std::optional<owner> parse(std::string_view text) {
-  owner result;
+std::optional<holder> parse(std::string_view text) {
+  holder result;
   const auto* end = text.data() + text.size();
   auto pid = std::from_chars(text.data(), end, result.pid);
   if (pid.ec != std::errc{} || pid.ptr == end || *pid.ptr != ' ')
     return std::nullopt;
   auto born = std::from_chars(pid.ptr + 1, end, result.born);
-  if (born.ec != std::errc{} || born.ptr == end || *born.ptr != '\n')
+  if (born.ec != std::errc{} || born.ptr == end || *born.ptr != ' ' || text.find('\n') == std::string_view::npos)
     return std::nullopt;
+  result.offer = offer_in(text);
   return result;
 }
 
 /// Who lives and says in the file that it is his.
-std::optional<owner> owner_of(const std::wstring& path) {
+std::optional<holder> holder_of(const std::wstring& path) {
   handle file{::CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
                             OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, nullptr)};
-  std::array<char, 64> text;
+  std::array<char, 256> text;
   DWORD size = 0;
   if (!file || ::ReadFile(file.get(), text.data(), static_cast<DWORD>(text.size()), &size, nullptr) == 0)
     return std::nullopt;
@@ -97,8 +99,8 @@ bool is_link(void* file) {
          || (status.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
 }
 
-expected<void> sign(void* file, const std::string& path) {
-  auto text = written({this_process_id(), time_of_birth(::GetCurrentProcess())});
+expected<void> sign(void* file, const std::string& path, std::string_view offer) {
+  auto text = written({this_process_id(), time_of_birth(::GetCurrentProcess()), std::string{offer}});
   DWORD size = 0;
   if (::SetEndOfFile(file) == 0 || ::WriteFile(file, text.data(), static_cast<DWORD>(text.size()), &size, nullptr) == 0)
     return tl::unexpected{system_failure("write", path)};
@@ -106,7 +108,7 @@ expected<void> sign(void* file, const std::string& path) {
 }
 
 /// Opens the file of the name for this process alone.
-expected<handle> lock(const endpoint& where) {
+expected<handle> lock(const endpoint& where, std::string_view offer) {
   auto path = path_of_file(*where.directory, lock_file_name(where.process));
   auto shown = (where.directory->path() / lock_file_name(where.process)).string();
   for (auto deadline = std::chrono::steady_clock::now() + patience;;) {
@@ -117,12 +119,12 @@ expected<handle> lock(const endpoint& where) {
     if (result) {
       if (is_link(result.get()))
         return tl::unexpected{error{errc::system_error, shown, "CreateFile: a symbolic link"}};
-      if (auto signed_by_us = sign(result.get(), shown); !signed_by_us)
+      if (auto signed_by_us = sign(result.get(), shown, offer); !signed_by_us)
         return tl::unexpected{signed_by_us.error()};
       return result;
     }
     if (code == ERROR_SHARING_VIOLATION) {
-      if (auto found = owner_of(path))
+      if (auto found = holder_of(path))
         return tl::unexpected{
           error{errc::name_taken, where.process.str(), "name taken by process " + std::to_string(found->pid)}};
     } else if (code != ERROR_ACCESS_DENIED || ::GetFileAttributesW(path.c_str()) != INVALID_FILE_ATTRIBUTES) {
@@ -136,18 +138,23 @@ expected<handle> lock(const endpoint& where) {
 
 } // namespace
 
-expected<std::unique_ptr<name_claim>> name_claim::take(const endpoint& where) {
-  auto locked = lock(where);
+expected<std::unique_ptr<name_claim>> name_claim::take(const endpoint& where, std::string_view offer) {
+  auto locked = lock(where, offer);
   if (!locked)
     return tl::unexpected{locked.error()};
   return std::make_unique<windows_claim>(where.directory, std::move(*locked));
+}
+
+std::optional<name_owner> owner_of(const endpoint& where) {
+  auto found = holder_of(path_of_file(*where.directory, lock_file_name(where.process)));
+  return found ? std::optional{name_owner{found->pid, std::move(found->offer)}} : std::nullopt;
 }
 
 std::vector<process_info> list_processes(const runtime_directory& where) {
   std::vector<process_info> result;
   for (auto& file : where.list())
     if (auto name = process_of_lock_file(file))
-      if (auto found = owner_of(path_of_file(where, file)))
+      if (auto found = holder_of(path_of_file(where, file)))
         result.push_back({name->str(), found->pid});
   return result;
 }

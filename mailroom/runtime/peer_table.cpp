@@ -1,5 +1,7 @@
 #include <mailroom/runtime/peer_table.hpp>
 
+#include <mailroom/runtime/agreement.hpp>
+
 namespace mailroom {
 
 peer_table::peer_table(core& where)
@@ -56,13 +58,18 @@ std::shared_ptr<transport_actor> peer_table::get(const process_name& name) {
 
 expected<std::shared_ptr<connection>> peer_table::connect(const process_name& name) {
   endpoint to{core_.where().directory, name};
-  expected<std::shared_ptr<connection>> result = tl::unexpected{error{errc::no_such_process, name.str()}};
+  error why{errc::no_such_process, name.str()};
   for (auto& each : transports_) {
-    result = each->connect(to);
+    auto result = each->connect(to);
     if (result)
-      break;
+      return result;
+    if (why.code() == errc::no_such_process)
+      why = result.error(); // else the first one says more
   }
-  return result;
+  if (why.code() == errc::no_such_process)
+    if (auto owner = owner_of(to))
+      why = disagreement(name, core_.settings().transports, *owner).value_or(std::move(why));
+  return tl::unexpected{std::move(why)};
 }
 
 std::vector<std::shared_ptr<transport_actor>> peer_table::all() {

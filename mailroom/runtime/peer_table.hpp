@@ -19,7 +19,8 @@ public:
   /// The transport actor for `name`, made on first use. Any thread.
   std::shared_ptr<transport_actor> get(const process_name& name);
 
-  /// Tries the transports in order of preference. Never waits.
+  /// Tries the transports in order of preference. Never waits. Where there is somebody of that name, but on none of them, the error is
+  /// `version_mismatch` and says what each offers.
   expected<std::shared_ptr<connection>> connect(const process_name& name);
 
   /// Everybody known, in no order.

@@ -1,5 +1,6 @@
 #include <mailroom/runtime/system.hpp>
 
+#include <mailroom/runtime/agreement.hpp>
 #include <mailroom/runtime/delivery.hpp>
 #include <mailroom/runtime/peer_table.hpp>
 #include <mailroom/runtime/remote_mailbox.hpp>
@@ -200,7 +201,7 @@ public:
 private:
   parts(config settings, caf::actor_system_config* caf_settings, int)
     : where_{or_throw(runtime_directory::open(settings.directory)), or_throw(process_name::parse(settings.process))},
-      claim_{or_throw(name_claim::take(where_))},
+      claim_{or_throw(name_claim::take(where_, offer_of(settings.transports)))},
       gate_{run_gate::make()} {
     if (auto conflict = message_registry::instance().conflict(); !conflict.empty())
       throw failure{error{errc::name_taken, "MAILROOM_MESSAGE", std::move(conflict)}};

@@ -78,6 +78,9 @@ public:
   virtual bool flushed() const = 0;
 
   virtual peer_identity peer() const = 0;
+
+  /// What carries the frames: what the two sides have agreed on. From `on_frame` on the handshake's frames and later.
+  virtual transport_kind kind() const = 0;
 };
 
 /// Takes a connection that a peer opened, and starts it. On the I/O role.

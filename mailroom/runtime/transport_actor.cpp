@@ -306,7 +306,9 @@ void transport_actor::retry() {
       return;
     auto connected = connect_locked();
     if (!connected) {
-      drop_waiting_locked(after, connected.error(), false);
+      auto code = connected.error().code();
+      auto in_vain = code == errc::version_mismatch || code == errc::denied; // somebody is there, and will not do
+      drop_waiting_locked(after, connected.error(), in_vain);
       if (waiting_.empty()) {
         state_ = state::idle;
         // who watches without a message of their own waits no longer either
@@ -485,7 +487,8 @@ std::optional<error> transport_actor::admit(const std::shared_ptr<session>& cand
     fail_stale_locked(stale);
     begin_locked(candidate);
   }
-  core_.log().info(peer_.str() + " is up: process " + std::to_string(candidate->peer().pid) + " connected");
+  core_.log().info(peer_.str() + " is up: process " + std::to_string(candidate->peer().pid) + " connected over "
+                   + std::string{to_string(candidate->over().kind())});
   settle(std::move(stale));
   return std::nullopt;
 }
@@ -499,7 +502,8 @@ bool transport_actor::established(const std::shared_ptr<session>& ours) {
     fail_stale_locked(stale);
     begin_locked(ours);
   }
-  core_.log().info(peer_.str() + " is up: connected to process " + std::to_string(ours->peer().pid));
+  core_.log().info(peer_.str() + " is up: connected to process " + std::to_string(ours->peer().pid) + " over "
+                   + std::string{to_string(ours->over().kind())});
   settle(std::move(stale));
   return true;
 }

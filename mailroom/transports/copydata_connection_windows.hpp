@@ -51,6 +51,7 @@ public:
   void close(error reason) override;
   bool flushed() const override { return sender_->flushed(); }
   peer_identity peer() const override { return {sender_->pid()}; }
+  transport_kind kind() const override { return transport_kind::copydata; }
 
   // -- what the halves hear of -------------------------------------------------------------------------------------------------
 

@@ -96,6 +96,7 @@ public:
   }
 
   peer_identity peer() const override { return {}; }
+  transport_kind kind() const override { return transport_kind::memory; }
 
 private:
   send_result receive(std::span<const std::byte> frame, send_mode mode) {

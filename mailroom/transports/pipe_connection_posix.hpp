@@ -42,6 +42,7 @@ public:
   void close(error reason) override;
   bool flushed() const override;
   peer_identity peer() const override { return who_; }
+  transport_kind kind() const override { return lane_ ? transport_kind::shared_memory : transport_kind::pipe; }
 
   void on_ready(std::uint32_t events) override;
   bool poll() override;

@@ -90,3 +90,30 @@ TEST_CASE("row 5: a lock file of an earlier day is taken over", "[name_claim][ro
     CHECK(error_of(name_claim::take(here.at("bank"))) == "no error");
   }
 }
+
+TEST_CASE("a claim says how its owner can be reached, as long as it is held", "[name_claim]") {
+  place here;
+  auto offer = [&] {
+    auto owner = mailroom::owner_of(here.at("bank"));
+    return owner ? std::to_string(owner->pid) + " " + owner->offer : "nobody";
+  };
+  auto self = std::to_string(test::self()) + " ";
+  CHECK(offer() == "nobody");
+  for (auto* each : {"shared_memory,pipe", "pipe", ""}) {
+    auto claim = name_claim::take(here.at("bank"), each);
+    REQUIRE(claim);
+    CHECK(offer() == self + each);
+    CHECK(error_of(name_claim::take(here.at("bank"), "copydata")) == taken_by("bank", test::self()));
+    CHECK(offer() == self + each);
+  }
+  CHECK(offer() == "nobody");
+}
+
+TEST_CASE("of a claim's line only an offer is believed", "[name_claim]") {
+  CHECK(mailroom::offer_in("4711 copydata,pipe\n") == "copydata,pipe");
+  CHECK(mailroom::offer_in("4711 130 shared_memory\n") == "shared_memory");
+  for (auto* line : {"", "\n", "4711\n", "4711 \n", "4711 pipe", "4711 Pipe\n", "4711 pi\x1bpe\n"})
+    CHECK(mailroom::offer_in(line).empty());
+  CHECK(mailroom::offer_in("1 " + std::string(100, 'x') + "\n").size() == 100);
+  CHECK(mailroom::offer_in("1 " + std::string(101, 'x') + "\n").empty());
+}

@@ -278,3 +278,27 @@ TEST_CASE("row 4: a name that changes hands has one owner at a time", "[name_cla
   for (auto& each : children)
     CHECK(each->wait() == 0);
 }
+
+TEST_CASE("what the claim of another process says is believed while it lives, and only if it says it itself",
+          "[name_claim][row5]") {
+  place here;
+  auto offer = [&] { return mailroom::owner_of(here.at("bank")).value_or(mailroom::name_owner{}).offer; };
+  forked child{[&](const line& parent) {
+    auto claim = name_claim::take(here.at("bank"), "memory,pipe");
+    parent.tell();
+    parent.hear();
+    return 0;
+  }};
+  REQUIRE(child.hear());
+  CHECK(offer() == "memory,pipe");
+  // as if its predecessor's line were still there
+  std::ofstream{here.file("bank.lock")} << "1 copydata\n";
+  CHECK(here.owned() == std::vector{owned_by("bank", child.pid())});
+  CHECK(offer().empty());
+  std::ofstream{here.file("bank.lock")} << child.pid() << " pipe\n";
+  CHECK(offer() == "pipe");
+  child.kill();
+  child.wait();
+  CHECK(fs::exists(here.file("bank.lock")));
+  CHECK_FALSE(mailroom::owner_of(here.at("bank")));
+}
