@@ -4,6 +4,7 @@
 
 #include <mailroom/runtime/name_claim.hpp>
 
+#include <mailroom/runtime/access_windows.hpp>
 #include <mailroom/runtime/object_name_windows.hpp>
 #include <mailroom/runtime/system_call_windows.hpp>
 #include <mailroom/runtime/this_process.hpp>
@@ -111,10 +112,13 @@ expected<void> sign(void* file, const std::string& path, std::string_view offer)
 expected<handle> lock(const endpoint& where, std::string_view offer) {
   auto path = path_of_file(*where.directory, lock_file_name(where.process));
   auto shown = (where.directory->path() / lock_file_name(where.process)).string();
+  security ours{same_user().file};
+  if (ours.attributes() == nullptr)
+    return tl::unexpected{system_failure("security descriptor", shown)};
   for (auto deadline = std::chrono::steady_clock::now() + patience;;) {
-    handle result{::CreateFileW(path.c_str(), GENERIC_READ | GENERIC_WRITE | DELETE,
-                                FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT,
-                                nullptr)};
+    handle result{::CreateFileW(
+      path.c_str(), GENERIC_READ | GENERIC_WRITE | DELETE, FILE_SHARE_READ | FILE_SHARE_DELETE,
+      static_cast<SECURITY_ATTRIBUTES*>(ours.attributes()), OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT, nullptr)};
     auto code = last_error();
     if (result) {
       if (is_link(result.get()))

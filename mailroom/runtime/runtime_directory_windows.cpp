@@ -3,6 +3,7 @@
 
 #include <mailroom/runtime/runtime_directory.hpp>
 
+#include <mailroom/runtime/access_windows.hpp>
 #include <mailroom/runtime/system_call_windows.hpp>
 
 #include <windows.h>
@@ -14,9 +15,9 @@ namespace mailroom {
 
 namespace {
 
-/// Creates `path` for this user and the system alone. Parents are the user's own business: only the last component is ours to make.
+/// Creates `path` for those of the preset alone. Parents are the user's own business: only the last component is ours to make.
 expected<void> make(const std::filesystem::path& path) {
-  security ours{"O:" + this_user() + "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;" + this_user() + ")"};
+  security ours{same_user().directory};
   if (ours.attributes() == nullptr)
     return tl::unexpected{system_failure("security descriptor", path.string())};
   if (::CreateDirectoryW(extended_path(path).c_str(), static_cast<SECURITY_ATTRIBUTES*>(ours.attributes())) != 0

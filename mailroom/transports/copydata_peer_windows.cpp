@@ -1,5 +1,7 @@
 #include <mailroom/transports/copydata_peer_windows.hpp>
 
+#include <mailroom/runtime/access_windows.hpp>
+
 #include <windows.h>
 
 namespace mailroom {
@@ -36,7 +38,7 @@ expected<copydata_peer> copydata_peer_of(std::uint64_t window) {
   auto user = user_of(result.process.get());
   if (!user)
     return tl::unexpected{error{errc::denied, {}, "denied: the system does not say whose the other process is"}};
-  if (*user != this_user())
+  if (!same_user().trusts(*user))
     return tl::unexpected{error{errc::denied, {}, "denied: the process at the other end belongs to user " + *user}};
   return result;
 }

@@ -1,14 +1,12 @@
 #include <mailroom/transports/pipe_windows.hpp>
 
+#include <mailroom/runtime/access_windows.hpp>
 #include <mailroom/runtime/object_name_windows.hpp>
 #include <mailroom/transports/pipe_connection_windows.hpp>
 
 #include <algorithm>
 #include <array>
 #include <windows.h>
-
-#include <aclapi.h>
-#include <sddl.h>
 
 namespace mailroom {
 
@@ -28,29 +26,6 @@ std::wstring sign_of(const endpoint& where) {
 
 OVERLAPPED* overlapped(io_operation& which) {
   return reinterpret_cast<OVERLAPPED*>(&which);
-}
-
-/// The user to whom the pipe belongs, as text; empty where the system does not say.
-std::string owner_of(HANDLE pipe) {
-  PSID owner = nullptr;
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  if (::GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, nullptr, nullptr, nullptr,
-                        &descriptor)
-      != ERROR_SUCCESS)
-    return {};
-  std::string result;
-  LPSTR text = nullptr;
-  if (owner != nullptr && ::ConvertSidToStringSidA(owner, &text)) {
-    result = text;
-    ::LocalFree(text);
-  }
-  ::LocalFree(descriptor);
-  return result;
-}
-
-/// This user and the system, not over the network, and nobody of lower integrity.
-std::string ours_alone() {
-  return "O:" + this_user() + "D:P(D;;GA;;;NU)(A;;GA;;;SY)(A;;GA;;;" + this_user() + ")S:(ML;;NW;;;ME)";
 }
 
 /// Accepts on the I/O role: some instances of the pipe wait, and each that got its caller is replaced.
@@ -120,18 +95,33 @@ private:
     }
   };
 
-  /// `first`: the name must be nobody's.
-  expected<void> wait_for_caller(bool first) {
-    security for_us{ours_alone()};
+  /// Another instance joins those that are there. An earlier life of this process may have left some to callers that have not noticed its end;
+  /// who owns them owns this one too, and so says whether they are somebody else's.
+  expected<handle> make_instance(bool first) {
+    security for_us{same_user().pipe};
     if (for_us.attributes() == nullptr)
       return tl::unexpected{system_failure("security descriptor", name_)};
+    handle result{::CreateNamedPipeW(wide_name_.c_str(), PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED,
+                                     PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS,
+                                     PIPE_UNLIMITED_INSTANCES, pipe_buffer, pipe_buffer, 0,
+                                     static_cast<SECURITY_ATTRIBUTES*>(for_us.attributes()))};
+    auto code = last_error();
+    if (!result && code == ERROR_ACCESS_DENIED)
+      return tl::unexpected{error{errc::denied, name_, "denied: a pipe of that name belongs to somebody else"}};
+    if (!result)
+      return tl::unexpected{system_failure("CreateNamedPipe", name_, code)};
+    if (auto ours = first ? check_owner(result.get(), same_user(), "a pipe of that name") : expected<void>{}; !ours)
+      return tl::unexpected{ours.error().about(name_)};
+    return result;
+  }
+
+  /// `first`: the pipe must be nobody else's.
+  expected<void> wait_for_caller(bool first) {
+    auto made = make_instance(first);
+    if (!made)
+      return tl::unexpected{made.error()};
     auto fresh = std::make_unique<instance>();
-    DWORD mode = PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
-    fresh->pipe = handle{::CreateNamedPipeW(
-      wide_name_.c_str(), mode, PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS,
-      PIPE_UNLIMITED_INSTANCES, pipe_buffer, pipe_buffer, 0, static_cast<SECURITY_ATTRIBUTES*>(for_us.attributes()))};
-    if (!fresh->pipe)
-      return tl::unexpected{system_failure("CreateNamedPipe", name_)};
+    fresh->pipe = std::move(*made);
     if (auto adopted = loop_.adopt(fresh->pipe.get()); !adopted)
       return adopted;
     fresh->done = &instance::connected;
@@ -270,9 +260,9 @@ public:
     auto pipe = open(to);
     if (!pipe)
       return tl::unexpected{pipe.error()};
-    // before a byte is sent: somebody else's process may have been faster with the name
-    if (auto owner = owner_of(pipe->get()); owner != this_user())
-      return tl::unexpected{error{errc::denied, name, "denied: the process at the other end belongs to user " + owner}};
+    // before a byte is sent
+    if (auto ours = check_owner(pipe->get(), same_user(), "the process at the other end"); !ours)
+      return tl::unexpected{ours.error().about(name)};
     if (auto adopted = loop_.adopt(pipe->get()); !adopted)
       return tl::unexpected{adopted.error().about(name)};
     ULONG pid = 0;
