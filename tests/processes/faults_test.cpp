@@ -286,11 +286,14 @@ TEST_CASE("row 9: garbage, truncated and over-long frames close that connection 
       raw_peer::frame(mailroom::frame_kind::message, 0, bytes({0, 0, 0})),
       raw_peer::frame(mailroom::frame_kind::hello, 0, bytes({1, 2, 3})),
     };
-    for (auto& attack : attacks) {
-      raw_peer intruder{world.directory(), "host"};
-      intruder.write(attack);
-      CHECK(intruder.closed_within(2s));
-    }
+    for (auto& attack : attacks)
+      CHECK(once_within(1500ms, [&] { // before it is closed for saying nothing
+        raw_peer intruder{world.directory(), "host"};
+        auto before = clock::now();
+        intruder.write(attack);
+        REQUIRE(intruder.closed_within(20s));
+        return clock::now() - before;
+      }));
   }
   SECTION("after the handshake") {
     std::vector<mailroom::byte_buffer> attacks{
@@ -312,7 +315,7 @@ TEST_CASE("row 9: garbage, truncated and over-long frames close that connection 
       intruder.write(hello);
       REQUIRE(intruder.read_frame().header.kind == mailroom::frame_kind::welcome);
       intruder.write(attack);
-      CHECK(intruder.closed_within(2s));
+      CHECK(intruder.closed_within(20s));
     }
     CHECK(counts_of_host(sys)[5] >= attacks.size());
   }
@@ -445,7 +448,7 @@ TEST_CASE("row 12: another protocol version is refused with both versions, and t
     auto answer = future.read_frame();
     REQUIRE(answer.header.kind == mailroom::frame_kind::refuse);
     CHECK(static_cast<errc>(answer.body[0]) == errc::version_mismatch);
-    CHECK(future.closed_within(2s));
+    CHECK(future.closed_within(20s));
   }
   SECTION("a process of another version") {
     world world{place::here};

@@ -7,6 +7,7 @@
 #include <mailroom/transports/copydata_windows.hpp>
 
 #include <support/process.hpp>
+#include <support/timing.hpp>
 #include <support/transport_world.hpp>
 
 #include <algorithm>
@@ -337,7 +338,7 @@ TEST_CASE("row 9: who names another's window does not get its token", "[copydata
 TEST_CASE("row 9: who does not say hello takes no more room than there is, and not for long", "[copydata][row9]") {
   auto limits = transport_world::usual_limits();
   limits.max_half_open = 3;
-  limits.handshake_timeout = 500ms;
+  limits.handshake_timeout = 1500ms;
   copydata_world world{limits};
   world.listen();
   std::vector<end> callers;
@@ -346,11 +347,13 @@ TEST_CASE("row 9: who does not say hello takes no more room than there is, and n
     world.accepted();
   }
   auto refused = world.connect();
-  REQUIRE(refused.heard->wait_closed(400ms));
+  REQUIRE(refused.heard->wait_closed());
   CHECK(refused.heard->reason().why_down() == down_cause::disconnected);
   CHECK(world.was_told("connection refused: 3 others have not said hello"));
-  for (auto& each : callers)
+  for (auto& each : callers) {
     REQUIRE(each.heard->wait_closed());
+    CHECK(refused.heard->closed_at() < each.heard->closed_at());
+  }
   world.pair();
 }
 
@@ -381,28 +384,30 @@ TEST_CASE("what a process had said is handed over before its death", "[copydata]
 
 TEST_CASE("row 1: a receiver that is killed in the middle is noticed at once, and what it did not get comes back",
           "[copydata][row1]") {
-  child other{"copydata child: echoes"};
-  auto caller = other.connect();
-  std::vector<byte_buffer> sent;
-  for (std::uint64_t id = 0; id < 200; ++id) {
-    sent.push_back(frame(id, 200'000));
-    REQUIRE(caller.send(sent.back()) == send_result::sent);
-  }
-  REQUIRE(caller.heard->wait_frames(5));
-  auto began = clock::now();
-  other.program.kill();
-  REQUIRE(caller.heard->wait_closed());
-  CHECK(caller.heard->closed_at() - began < 500ms);
-  auto why = caller.heard->reason();
-  CHECK(why.why_down() == down_cause::exited);
-  CHECK(exit_status(why) == test::killed);
-  auto unsent = caller.heard->unsent();
-  CHECK_FALSE(unsent.empty());
-  CHECK((std::vector<byte_buffer>{sent.end() - static_cast<std::ptrdiff_t>(unsent.size()), sent.end()} == unsent));
-  CHECK(caller.send(frame(1)) == send_result::closed);
-  auto again = other.here().connect(other.at("bank"));
-  REQUIRE_FALSE(again);
-  CHECK(again.error().code() == errc::no_such_process);
+  CHECK(test::once_within(500ms, [] {
+    child other{"copydata child: echoes"};
+    auto caller = other.connect();
+    std::vector<byte_buffer> sent;
+    for (std::uint64_t id = 0; id < 200; ++id) {
+      sent.push_back(frame(id, 200'000));
+      REQUIRE(caller.send(sent.back()) == send_result::sent);
+    }
+    REQUIRE(caller.heard->wait_frames(5));
+    auto began = clock::now();
+    other.program.kill();
+    REQUIRE(caller.heard->wait_closed());
+    auto why = caller.heard->reason();
+    CHECK(why.why_down() == down_cause::exited);
+    CHECK(exit_status(why) == test::killed);
+    auto unsent = caller.heard->unsent();
+    CHECK_FALSE(unsent.empty());
+    CHECK((std::vector<byte_buffer>{sent.end() - static_cast<std::ptrdiff_t>(unsent.size()), sent.end()} == unsent));
+    CHECK(caller.send(frame(1)) == send_result::closed);
+    auto again = other.here().connect(other.at("bank"));
+    REQUIRE_FALSE(again);
+    CHECK(again.error().code() == errc::no_such_process);
+    return caller.heard->closed_at() - began;
+  }));
 }
 
 TEST_CASE("row 2: a process that stands still for a while loses nothing and gets nothing twice", "[copydata][row2]") {
@@ -417,8 +422,8 @@ TEST_CASE("row 2: a process that stands still for a while loses nothing and gets
     sent.push_back(frame(id, 10'000));
     REQUIRE(caller.send(sent.back()) == send_result::sent);
   }
-  CHECK(clock::now() - began < 200ms);
-  std::this_thread::sleep_for(1200ms); // several attempts of the sender, and less than it takes for hanging
+  CHECK(clock::now() - began < 3s);   // who waited for each answer would need 12 s
+  std::this_thread::sleep_for(800ms); // several attempts of the sender, and less than it takes for hanging
   CHECK_FALSE(caller.heard->closed());
   other.program.resume();
   REQUIRE(caller.heard->wait_frames(sent.size()));
@@ -447,18 +452,16 @@ TEST_CASE("row 2: a window that hangs costs its own connection its patience, and
   child hanging{"copydata child: has a window that hangs"};
   auto caller = hanging.connect();
   auto impatient = hanging.connect();
-  auto began = clock::now();
   REQUIRE(caller.send(frame(1)) == send_result::sent);
   beside.echo();
-  for (std::size_t id = 0; id < 100; ++id) {
+  for (std::size_t id = 0; id < 20; ++id) {
     REQUIRE(bystander.send(frame(id)) == send_result::sent);
     REQUIRE(bystander.heard->wait_frames(id + 1));
   }
-  CHECK(clock::now() - began < 2s);
   impatient.link->close({errc::cancelled, "test"});
-  REQUIRE(impatient.heard->wait_closed(1s));
+  REQUIRE(impatient.heard->wait_closed());
+  CHECK_FALSE(caller.heard->closed()); // all that within its patience
   REQUIRE(caller.heard->wait_closed());
-  CHECK(clock::now() - began < 8s);
   CHECK(caller.heard->reason().why_down() == down_cause::hung);
   CHECK(caller.heard->unsent() == std::vector<byte_buffer>{frame(1)});
 }
