@@ -77,6 +77,7 @@ start_wine() {
   wineserver --persistent < /dev/null &> /dev/null
   trap 'wineserver --kill' EXIT
   wineboot --init < /dev/null &> /dev/null
+  wine explorer.exe < /dev/null &> /dev/null & # the desktop ends with its last window, and takes a while to come back: this one stays
 }
 
 # run_in_wine PROGRAM [ARGUMENT...]: built with the preset windows-release. Its lines end as ours do.
