@@ -225,7 +225,7 @@ void io_role::set_alarm(std::chrono::nanoseconds delay) noexcept {
 }
 
 /// Before the role sleeps: an alarm that goes off meanwhile would wake a thread for nothing. Where jobs follow each other closely that happens
-/// once a millisecond at most, and is cheaper than a system call for each job.
+/// once a millisecond at most, and is cheaper than two system calls for each job.
 void io_role::rest_alarm() noexcept {
   if (jobs_are_close_ || !alarm_set_)
     return;
@@ -235,9 +235,9 @@ void io_role::rest_alarm() noexcept {
 
 /// Sets the alarm for a job that begins now.
 void io_role::watch_job(clock::time_point now) noexcept {
-  constexpr int many = 4;
+  constexpr int several = 2;
   if (!alarm_set_) {
-    jobs_are_close_ = jobs_of_alarm_ >= many || now - alarm_began_ < patience / many;
+    jobs_are_close_ = jobs_of_alarm_ >= several || now - alarm_began_ < patience;
     alarm_began_ = now;
     jobs_of_alarm_ = 0;
   }
