@@ -26,6 +26,9 @@ constexpr std::size_t most_of_a_write = std::size_t{1} << 20;
 /// Of the thread, not of a connection: one who writes to many peers in turn writes as much.
 thread_local burst burst_of_this_thread;
 
+/// How long nobody need read between two drivers who follow each other closely.
+constexpr std::chrono::milliseconds without_reader{1};
+
 /// That are read on the I/O role before others have their turn.
 constexpr int frames_of_a_round = 100;
 
@@ -281,7 +284,13 @@ bool pipe_connection::flushed() const {
 
 // -- reading ------------------------------------------------------------------------------------------------------------------
 
-/// A read has ended, or there is some other reason to look. On the I/O role.
+/// A read has ended. On the I/O role.
+void pipe_connection::on_read() {
+  if (!left_to_driver_ || reads_shared_ || over_)
+    on_ready();
+}
+
+/// There may be something to read. On the I/O role.
 void pipe_connection::on_ready() {
   if (finished_ || !started_)
     return;
@@ -330,7 +339,7 @@ pipe_connection::progress pipe_connection::begin_read(told whom) {
   auto fresh = operation::make();
   fresh->event = whom == told::role ? read_event_.get() : without_port(read_event_.get());
   if (whom == told::role)
-    fresh->wait_for_port(shared_from_this(), fresh, &pipe_connection::on_ready);
+    fresh->wait_for_port(shared_from_this(), fresh, &pipe_connection::on_read);
   DWORD got = 0;
   if (::ReadFile(pipe_.get(), space.data(), static_cast<DWORD>(space.size()), &got, overlapped(*fresh))) {
     fresh->forget_port();
@@ -447,11 +456,17 @@ void pipe_connection::check_trickle(std::uint64_t frames) {
 // -- a caller who reads -------------------------------------------------------------------------------------------------------
 
 bool pipe_connection::drive(clock::time_point deadline, const std::function<bool()>& done) {
-  if (over_ || hung_up_ || loop_.here() || has_driver_.exchange(true))
+  if (over_ || hung_up_ || loop_.here())
     return done();
+  if (has_driver_.exchange(true)) {
+    turned_away_ = true;
+    return done();
+  }
   if (auto reading = take_reading_role())
     drive_reading(std::move(reading), deadline, done);
   has_driver_ = false;
+  if (turned_away_.exchange(false) && left_to_driver_)
+    loop_.post([self = shared_from_this()] { self->on_ready(); });
   return done();
 }
 
@@ -466,6 +481,7 @@ std::unique_lock<std::mutex> pipe_connection::take_reading_role() {
 
 void pipe_connection::drive_reading(std::unique_lock<std::mutex> reading, clock::time_point deadline,
                                     const std::function<bool()>& done) {
+  ++drives_;
   flush_and_tell_room(); // what a burst has gathered
   auto outcome = progress::more;
   while (outcome != progress::over && !over_ && !done() && clock::now() < deadline) {
@@ -479,11 +495,15 @@ void pipe_connection::drive_reading(std::unique_lock<std::mutex> reading, clock:
   // a read that the completion port does not tell of must not outlive the driver
   if (read_ && !read_->owner)
     outcome = cancel_read();
-  // what comes next is the I/O role's: by a read that is under way, or by what is there already
-  if (reads_shared_ && outcome != progress::over)
+  // what comes next is the I/O role's: by a read that is under way, or by what is there already; but for a driver who is near
+  if (reads_shared_ && outcome != progress::over) {
     outcome = await_bell();
-  else if (outcome == progress::more && !over_ && !in_.whole() && !read_)
-    outcome = begin_read(told::role);
+  } else {
+    if (next_driver_is_near())
+      leave_to_next_driver();
+    if (outcome == progress::more && !over_ && !in_.whole() && !read_)
+      outcome = left_to_driver_ ? progress::drained : begin_read(told::role);
+  }
   reading.unlock();
   if (missed_.exchange(false) || outcome != progress::drained)
     loop_.post([self = shared_from_this()] { self->on_ready(); });
@@ -494,6 +514,38 @@ void pipe_connection::wait_for_read(clock::time_point deadline) {
   std::array<HANDLE, 2> waiting{read_event_.get(), nudge_.get()};
   auto milliseconds = static_cast<DWORD>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
   ::WaitForMultipleObjects(static_cast<DWORD>(waiting.size()), waiting.data(), FALSE, milliseconds);
+}
+
+/// Whether plain threads' requests follow each other so closely that the next one will come before long. Where several threads wait for replies,
+/// it may be another's turn to get one meanwhile. `read_mutex_` is held.
+bool pipe_connection::next_driver_is_near() {
+  constexpr int several = 4;
+  auto now = clock::now();
+  auto close = now - last_drive_ < 2 * without_reader && !turned_away_;
+  last_drive_ = now;
+  close_drives_ = close ? std::min(close_drives_ + 1, several) : 0;
+  return close_drives_ == several;
+}
+
+/// The I/O role would be woken for each reply, which the next driver takes: it leaves them to him until drivers stay away. `read_mutex_` is held.
+void pipe_connection::leave_to_next_driver() {
+  if (!left_to_driver_.exchange(true))
+    look_for_drivers_after(drives_);
+}
+
+/// There were `drives` so far.
+void pipe_connection::look_for_drivers_after(std::uint64_t drives) {
+  loop_.after(without_reader, [weak = weak_from_this(), drives] {
+    auto self = weak.lock();
+    if (!self)
+      return;
+    if (self->drives_ != drives) {
+      self->look_for_drivers_after(self->drives_);
+      return;
+    }
+    self->left_to_driver_ = false; // first, so that a driver who leaves now sees this, or that we were turned away
+    self->on_ready();
+  });
 }
 
 // -- the end ------------------------------------------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ private:
   void ring_bell() noexcept;
   void on_bell_written();
 
+  void on_read();
   void on_ready();
   bool receive();
   progress read_some(told whom);
@@ -83,6 +84,9 @@ private:
   void drive_reading(std::unique_lock<std::mutex> reading, std::chrono::steady_clock::time_point deadline,
                      const std::function<bool()>& done);
   void wait_for_read(std::chrono::steady_clock::time_point deadline);
+  bool next_driver_is_near();
+  void leave_to_next_driver();
+  void look_for_drivers_after(std::uint64_t drives);
 
   // through shared memory
   bool on_sharing_frame(const frame_view& frame);
@@ -132,7 +136,12 @@ private:
   bool trickle_watched_ = false;
   int frames_left_ = 0; // of this round; the others and who handles the frames come first then
   std::atomic<bool> has_driver_{false};
-  std::atomic<bool> missed_{false}; // the I/O role was turned away by whoever reads, who calls it when he leaves
+  std::atomic<bool> turned_away_{false}; // another one was, and waits for a reply
+  std::atomic<bool> missed_{false};      // the I/O role was turned away by whoever reads, who calls it when he leaves
+  std::atomic<std::uint64_t> drives_{0};
+  std::chrono::steady_clock::time_point last_drive_{}; // its end
+  int close_drives_ = 0;                               // so many in a row
+  std::atomic<bool> left_to_driver_{false};            // the I/O role reads once no driver comes any more
 
   // sharing: the lane is there from the offer on, and each direction uses it from its `ring_begin` on
   sharing_policy sharing_;

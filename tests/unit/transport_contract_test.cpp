@@ -427,7 +427,8 @@ TEMPLATE_TEST_CASE("a peer that does not read fills the queue, and nobody blocks
   CHECK(taken.size() >= 64);
   CHECK(taken.size() < 4000);                                   // the queue, and what the kernel holds
   CHECK(caller.send(frame(1, 1024 - 16)) == send_result::full); // one of that size; a smaller one may fit
-  CHECK_FALSE(caller.link->flushed());
+  if (TestType::kind != transport_kind::copydata)               // there the peer's inbox may hold all of it
+    CHECK_FALSE(caller.link->flushed());
   CHECK(caller.heard->rooms() == 0);
   begin_to_read(called);
   REQUIRE(caller.heard->wait_rooms(1));
@@ -908,6 +909,33 @@ TEMPLATE_TEST_CASE("a second driver returns at once", "[transport]", EVERY_TRANS
   finish = true;
   called.send(frame(1));
   first.join();
+}
+
+TEMPLATE_TEST_CASE("when drivers who followed each other closely stay away, the I/O role soon reads again",
+                   "[transport]", EVERY_TRANSPORT) {
+  transport_world world{TestType::kind};
+  auto [caller, called] = world.pair();
+  called.echo();
+  std::size_t heard = 0;
+  auto drive_often = [&, &caller = caller] {
+    for (int i = 0; i < 20; ++i) {
+      REQUIRE(caller.send(frame(heard)) == send_result::sent);
+      auto wanted = ++heard;
+      caller.drive(20s, [&] { return caller.heard->count() >= wanted; });
+      REQUIRE(caller.heard->wait_frames(wanted));
+    }
+  };
+  CHECK(test::once_within(20ms, [&, &caller = caller, &called = called] {
+    drive_often();
+    auto begin = clock::now();
+    REQUIRE(called.send(frame(7)) == send_result::sent);
+    REQUIRE(caller.heard->wait_frames(++heard));
+    return clock::now() - begin;
+  }));
+  drive_often();
+  called.link->close(enough);
+  REQUIRE(caller.heard->wait_closed());
+  CHECK(is_lost(caller.heard->reason()));
 }
 
 TEMPLATE_TEST_CASE("drive returns at once while the I/O role reads", "[transport]", EVERY_TRANSPORT) {
