@@ -32,6 +32,10 @@ public:
     return close_ones_ >= length;
   }
 
+  /// The frame counted last was written by now. Who says so has the gap measured from here: where a write takes longer than the gap is, no frame would
+  /// ever follow closely.
+  void wrote(clock::time_point now = clock::now()) noexcept { last_ = now; }
+
 private:
   clock::time_point last_{};
   int close_ones_ = 0;

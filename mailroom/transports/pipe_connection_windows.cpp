@@ -164,6 +164,7 @@ send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mo
     flush_soon_locked();
   else
     flush_locked();
+  burst_of_this_thread.wrote();
   return send_result::sent;
 }
 

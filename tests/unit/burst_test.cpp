@@ -48,3 +48,15 @@ TEST_CASE("a short pause now and then does not end a burst, a few in a row do", 
   for (int i = 0; i < 100; ++i)
     CHECK_FALSE(frames.goes_on(now += burst::gap));
 }
+
+TEST_CASE("where writes take long, frames that follow them closely are a burst all the same", "[burst]") {
+  burst frames;
+  auto now = start;
+  for (int i = 0; i < 2 * burst::length; ++i) {
+    frames.goes_on(now += 1us);
+    frames.wrote(now += 10 * burst::gap);
+  }
+  CHECK(frames.goes_on(now += 1us));
+  frames.wrote(now += 10 * burst::gap);
+  CHECK_FALSE(frames.goes_on(now += burst::pause));
+}
