@@ -104,7 +104,9 @@ send_result copydata_connection::send_buffer(byte_buffer& frame, send_mode mode)
 }
 
 send_result copydata_connection::send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner) {
-  auto result = sender_->send(frame, mode, owner);
+  // whoever holds the I/O role waits for nobody
+  auto by = loop_.here() ? copydata_sender::hand::thread : copydata_sender::hand::caller;
+  auto result = sender_->send(frame, mode, owner, by);
   if (result != send_result::full || mode != send_mode::system)
     return result;
   close({errc::overloaded, "connection", "overloaded: the peer does not read"});
@@ -121,6 +123,18 @@ void copydata_connection::on_sender_room() {
 // -- what has come ------------------------------------------------------------------------------------------------------------
 
 copydata_answer copydata_connection::receive(const copydata_fragment& what) {
+  auto next = reader::none;
+  auto result = take(what, next);
+  // outside the lock, which whoever is woken wants
+  if (next == reader::driver)
+    ::SetEvent(arrived_.get());
+  else if (next == reader::role)
+    loop_.post([self = shared_from_this()] { self->on_ready(); });
+  return result;
+}
+
+/// `next` is who must be woken.
+copydata_answer copydata_connection::take(const copydata_fragment& what, reader& next) {
   using enum copydata_verdict;
   std::lock_guard guard{inbox_mutex_};
   if (what.kind == copydata_kind::probe)
@@ -132,7 +146,7 @@ copydata_answer copydata_connection::receive(const copydata_fragment& what) {
     return {gone};
   switch (what.kind) {
     case copydata_kind::data:
-      if (!take_data(what.payload))
+      if (!take_data(what.payload, next))
         return {full, inbox_.size()};
       break;
     case copydata_kind::ask:
@@ -153,16 +167,16 @@ copydata_answer copydata_connection::receive(const copydata_fragment& what) {
   return {taken, inbox_.size()};
 }
 
-bool copydata_connection::take_data(std::span<const std::byte> payload) {
+bool copydata_connection::take_data(std::span<const std::byte> payload, reader& next) {
   if (inbox_.size() >= inbox_limit) {
     room_wanted_ = true;
     return false;
   }
   inbox_.insert(inbox_.end(), payload.begin(), payload.end());
   if (driven_)
-    ::SetEvent(arrived_.get());
-  else
-    schedule();
+    next = reader::driver;
+  else if (!std::exchange(scheduled_, true))
+    next = reader::role;
   return true;
 }
 

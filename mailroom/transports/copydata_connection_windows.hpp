@@ -61,11 +61,13 @@ public:
 
 private:
   enum class progress { more, drained, over };
+  enum class reader { none, role, driver }; // who is to be woken
   using lock = std::unique_lock<std::mutex>;
 
   send_result send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner);
 
-  bool take_data(std::span<const std::byte> payload);
+  copydata_answer take(const copydata_fragment& what, reader& next);
+  bool take_data(std::span<const std::byte> payload, reader& next);
   void schedule();
   void on_ready();
   void read_round();

@@ -1,5 +1,7 @@
 #include <mailroom/transports/copydata_sender_windows.hpp>
 
+#include <mailroom/transports/burst.hpp>
+
 #include <algorithm>
 #include <array>
 #include <windows.h>
@@ -11,6 +13,10 @@ namespace {
 /// How long one attempt waits for the answer: so long may a closing connection have to wait for a peer that hangs.
 constexpr std::chrono::milliseconds attempt{250};
 
+/// How long one waits who sends a frame himself, and only once while nobody knows whether that one arrived. Windows rounds it up to its clock's ticks of
+/// 16 ms.
+constexpr std::chrono::milliseconds attempt_by_hand{10};
+
 /// How long all of them wait: what Windows itself takes for hanging.
 constexpr std::chrono::seconds patience{5};
 
@@ -19,6 +25,9 @@ constexpr std::chrono::seconds patience_of_closing{1};
 
 /// How long the system may take to say that a process is gone after its window is.
 constexpr std::chrono::milliseconds grace_for_exit{50};
+
+/// Of the thread, not of a connection: one who writes to many peers in turn writes as much.
+thread_local burst burst_of_this_thread;
 
 } // namespace
 
@@ -37,9 +46,10 @@ copydata_sender::copydata_sender(std::shared_ptr<copydata_window> here, const co
 
 // -- what others ask for ------------------------------------------------------------------------------------------------------
 
-/// What waits here and at the peer; a frame of which a part is gone counts whole.
+/// What waits here and at the peer; a large frame of which a part is gone counts whole.
 std::size_t copydata_sender::load() const {
-  return out_.bytes() + out_.offset() + unread_;
+  auto gone = !out_.empty() && out_.pieces().front().frames == 1 ? out_.offset() : 0;
+  return out_.bytes() + gone + unread_;
 }
 
 bool copydata_sender::fits(std::size_t size, send_mode mode) const {
@@ -57,10 +67,11 @@ bool copydata_sender::wants_to_ask() const {
   return out_.empty() && unread_ > 0 && !asked_ && (full_ || unread_ > limits_.max_queued_bytes / 2);
 }
 
-send_result copydata_sender::send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner) {
-  std::lock_guard guard{mutex_};
+send_result copydata_sender::send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner, hand by) {
+  lock guard{mutex_};
   if (closing_ || over_)
     return send_result::closed;
+  auto lone = out_.empty() && !burst_of_this_thread.goes_on();
   if (!fits(frame.size(), mode)) {
     full_ = true;
     wake();
@@ -70,8 +81,44 @@ send_result copydata_sender::send(std::span<const std::byte> frame, send_mode mo
     out_.push(frame);
   else
     out_.push(std::exchange(*owner, out_.take_spare()));
-  wake();
+  lock sending{sending_mutex_, std::defer_lock};
+  if (by == hand::caller && lone && frame.size() <= copydata_max_payload && may_send_data() && sending.try_lock())
+    send_by_own_hand(std::move(guard));
+  else
+    wake();
+  burst_of_this_thread.wrote();
   return send_result::sent;
+}
+
+/// Whether the peer has let us in and takes data. Not while its last answer is due.
+bool copydata_sender::may_send_data() const {
+  return knocked_ && token_ && !hung_up_ && doubtful_ == 0 && fate_by_hand_ == fate::going_on && blocked_at_ != rooms_;
+}
+
+/// Whether the thread must look after what somebody else has sent.
+bool copydata_sender::has_work() const {
+  return doubtful_ > 0 || fate_by_hand_ != fate::going_on || !out_.empty() || (full_ && roomy()) || wants_to_ask();
+}
+
+/// The one frame in the queue. `sending_mutex_` is held.
+void copydata_sender::send_by_own_hand(lock guard) {
+  std::span<const std::byte> frame{out_.pieces().front().bytes};
+  auto size = frame.size();
+  auto rooms = rooms_;
+  write_fragment(message_, {copydata_kind::data, *token_, sequence_, frame});
+  peer_.window = peer_window_;
+  guard.unlock();
+  auto outcome = send_copydata(peer_, us_.window, message_, attempt_by_hand);
+  count(outcome, copydata_kind::data);
+  guard.lock();
+  if (outcome.what == copydata_outcome::silent) {
+    doubtful_ = size;
+  } else {
+    settle_data(outcome, size, rooms);
+    fate_by_hand_ = fate_of_data(outcome);
+  }
+  if (has_work())
+    wake();
 }
 
 bool copydata_sender::flushed() const {
@@ -137,10 +184,13 @@ void copydata_sender::run(std::weak_ptr<copydata_owner> owner) {
   auto outcome = knock();
   while (outcome == fate::going_on)
     outcome = step();
-  auto told = outcome == fate::lost || say_goodbye();
+  bool told = false;
   {
-    std::lock_guard guard{mutex_};
+    lock sending{sending_mutex_}; // nobody sends any more
+    told = outcome == fate::lost || say_goodbye();
+    lock guard{mutex_};
     over_ = true;
+    out_.pop(std::exchange(doubtful_, 0)); // it was given to the system
   }
   auto why = why_over(outcome);
   auto tell = [owner, why] {
@@ -166,17 +216,21 @@ void copydata_sender::linger() {
 
 /// The first message.
 copydata_sender::fate copydata_sender::knock() {
-  bool called = false;
-  {
-    std::lock_guard guard{mutex_};
-    if (closing_)
-      return fate::closed;
-    called = token_.has_value();
-  }
-  return fate_of(deliver(called ? copydata_kind::accept : copydata_kind::connect, write_introduction(us_)));
+  lock sending{sending_mutex_};
+  lock guard{mutex_};
+  if (closing_)
+    return fate::closed;
+  auto called = token_.has_value();
+  guard.unlock();
+  auto outcome = deliver(called ? copydata_kind::accept : copydata_kind::connect, write_introduction(us_));
+  guard.lock();
+  knocked_ = true;
+  guard.unlock();
+  return fate_of(outcome);
 }
 
 copydata_sender::fate copydata_sender::step() {
+  lock sending{sending_mutex_};
   lock guard{mutex_};
   if (full_ && roomy()) {
     full_ = false;
@@ -189,6 +243,10 @@ copydata_sender::fate copydata_sender::step() {
     return fate::lost;
   if (closing_ && !patient_)
     return fate::closed;
+  if (fate_by_hand_ != fate::going_on)
+    return fate_by_hand_;
+  if (doubtful_ > 0)
+    return settle_doubt(std::move(guard));
   if (token_) {
     if (owes_room_)
       return send_room(std::move(guard));
@@ -199,6 +257,7 @@ copydata_sender::fate copydata_sender::step() {
   }
   if (closing_ && (token_ || clock::now() >= give_up_at_))
     return fate::closed;
+  sending.unlock();
   return sleep(std::move(guard));
 }
 
@@ -210,21 +269,35 @@ copydata_sender::fate copydata_sender::send_data(lock guard) {
   guard.unlock();
   auto outcome = insist(copydata_kind::data);
   guard.lock();
+  settle_data(outcome, size, rooms);
+  guard.unlock();
+  return fate_of_data(outcome);
+}
+
+/// Somebody has sent a frame himself, and heard nothing.
+copydata_sender::fate copydata_sender::settle_doubt(lock guard) {
+  auto rooms = rooms_;
+  guard.unlock();
+  auto outcome = insist(copydata_kind::data, true);
+  guard.lock();
+  settle_data(outcome, std::exchange(doubtful_, 0), rooms);
+  guard.unlock();
+  return fate_of_data(outcome);
+}
+
+/// `size` bytes of data were sent when `rooms_` was `rooms`. `mutex_` is held.
+void copydata_sender::settle_data(const copydata_outcome& outcome, std::size_t size, std::uint64_t rooms) {
   auto& answer = outcome.answer;
   auto heard = outcome.what == copydata_outcome::answered;
   if (heard && answer.verdict == copydata_verdict::full) {
     blocked_at_ = rooms;
     unread_ = answer.unread;
-    return fate::going_on;
-  }
-  // whether a peer that says nothing took it cannot be known: it was given to the system
-  if (outcome.what == copydata_outcome::silent || (heard && answer.verdict == copydata_verdict::taken)) {
+  } else if (outcome.what == copydata_outcome::silent || (heard && answer.verdict == copydata_verdict::taken)) {
+    // whether a peer that says nothing took it cannot be known: it was given to the system
     out_.pop(size);
     unread_ = answer.unread;
     asked_ = false;
   }
-  guard.unlock();
-  return fate_of(outcome);
 }
 
 copydata_sender::fate copydata_sender::send_room(lock guard) {
@@ -284,13 +357,13 @@ copydata_outcome copydata_sender::deliver(copydata_kind kind, std::span<const st
   return insist(kind);
 }
 
-/// Sends what `message_` holds until there is an answer, or no more hope.
-copydata_outcome copydata_sender::insist(copydata_kind kind) {
+/// Sends what `message_` holds until there is an answer, or no more hope. Where it may have arrived already, asks first.
+copydata_outcome copydata_sender::insist(copydata_kind kind, bool in_doubt) {
   auto give_up_at = clock::now() + patience;
   auto token = read_fragment(message_)->token;
   byte_buffer probe;
   write_fragment(probe, {copydata_kind::probe, token, sequence_});
-  std::span<const std::byte> next{message_};
+  std::span<const std::byte> next{in_doubt ? probe : message_};
   {
     std::lock_guard guard{mutex_};
     peer_.window = peer_window_;
@@ -306,8 +379,7 @@ copydata_outcome copydata_sender::insist(copydata_kind kind) {
       }
       if (verdict == copydata_verdict::seen)
         verdict = copydata_verdict::taken;
-      if (verdict == copydata_verdict::taken && kind != copydata_kind::connect)
-        ++sequence_;
+      count(outcome, kind);
       return outcome;
     }
     if (outcome.what == copydata_outcome::gone || peer_process_ended())
@@ -330,7 +402,20 @@ copydata_outcome copydata_sender::insist(copydata_kind kind) {
   }
 }
 
-/// `mutex_` is not held.
+/// The next message has the next number, where this one had one.
+void copydata_sender::count(const copydata_outcome& outcome, copydata_kind kind) {
+  auto taken = outcome.what == copydata_outcome::answered && outcome.answer.verdict == copydata_verdict::taken;
+  if (taken && kind != copydata_kind::connect)
+    ++sequence_;
+}
+
+/// A peer without room will have some. `mutex_` is not held where the peer was silent.
+copydata_sender::fate copydata_sender::fate_of_data(const copydata_outcome& outcome) const {
+  auto full = outcome.what == copydata_outcome::answered && outcome.answer.verdict == copydata_verdict::full;
+  return full ? fate::going_on : fate_of(outcome);
+}
+
+/// `mutex_` is not held where the peer was silent.
 copydata_sender::fate copydata_sender::fate_of(const copydata_outcome& outcome) const {
   if (outcome.what == copydata_outcome::silent) {
     std::lock_guard guard{mutex_};

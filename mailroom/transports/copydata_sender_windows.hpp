@@ -1,6 +1,7 @@
 #pragma once
 // The sending half of a `copydata` connection, with a thread of its own: to send a message is to wait for the other process, and one that hangs costs
-// its own connection its patience and nobody else anything. The same thread watches whether the other process lives.
+// its own connection its patience and nobody else anything. The same thread watches whether the other process lives. A lone frame its sender sends
+// himself, which saves two changes of threads; he waits for a moment only, and leaves the rest to the thread.
 
 #include <mailroom/transports/copydata_peer_windows.hpp>
 #include <mailroom/transports/copydata_window_windows.hpp>
@@ -35,8 +36,11 @@ public:
   /// All that the thread does; tells `owner` of the end.
   void run(std::weak_ptr<copydata_owner> owner);
 
-  /// As in `connection`; `owner`, where given, is the buffer of the frame, which the queue may take. Never blocks.
-  send_result send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner);
+  /// Whose hand sends where nothing waits before a frame: the caller's, who can wait for a moment, or that of the sender's own thread.
+  enum class hand { caller, thread };
+
+  /// As in `connection`; `owner`, where given, is the buffer of the frame, which the queue may take.
+  send_result send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner, hand by);
   bool flushed() const;
 
   /// Sends what the peer takes without making us wait, where `patient`, and says that it was the last.
@@ -68,7 +72,13 @@ private:
 
   fate knock();
   fate step();
+  bool may_send_data() const;
+  bool has_work() const;
+  void send_by_own_hand(lock guard);
   fate send_data(lock guard);
+  fate settle_doubt(lock guard);
+  void settle_data(const copydata_outcome& outcome, std::size_t size, std::uint64_t rooms);
+  void count(const copydata_outcome& outcome, copydata_kind kind);
   fate send_room(lock guard);
   fate send_ask(lock guard);
   fate sleep(lock guard);
@@ -76,8 +86,9 @@ private:
   void linger();
 
   copydata_outcome deliver(copydata_kind kind, std::span<const std::byte> payload);
-  copydata_outcome insist(copydata_kind kind);
+  copydata_outcome insist(copydata_kind kind, bool in_doubt = false);
   fate fate_of(const copydata_outcome& outcome) const;
+  fate fate_of_data(const copydata_outcome& outcome) const;
   bool peer_process_ended() const;
   error why_over(fate outcome) const;
 
@@ -103,6 +114,7 @@ private:
   bool asked_ = false;
   bool full_ = false; // somebody was told so
   bool owes_room_ = false;
+  bool knocked_ = false;
   bool asleep_ = false;
   bool hung_up_ = false;
   bool over_ = false;
@@ -110,10 +122,16 @@ private:
   bool patient_ = false;
   clock::time_point give_up_at_{}; // while closing
 
-  // of the thread
-  std::weak_ptr<copydata_owner> owner_;
+  // what became of a frame that somebody sent himself, for the thread
+  fate fate_by_hand_ = fate::going_on;
+  std::size_t doubtful_ = 0; // bytes of the data in `message_`, where the peer said nothing in time: did they arrive?
+
+  // of who sends: he holds `sending_mutex_`, which is taken before `mutex_`, or tried
+  std::mutex sending_mutex_;
   byte_buffer message_;
   std::uint64_t sequence_ = 0;
+
+  std::weak_ptr<copydata_owner> owner_; // the thread's
 };
 
 } // namespace mailroom
