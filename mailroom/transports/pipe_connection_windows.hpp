@@ -46,7 +46,7 @@ public:
   void close(error reason) override;
   bool flushed() const override;
   peer_identity peer() const override { return who_; }
-  transport_kind kind() const override { return transport_kind::pipe; }
+  transport_kind kind() const override { return lane_ ? transport_kind::shared_memory : transport_kind::pipe; }
 
   void abandon() noexcept override;
   bool poll() override;

@@ -56,6 +56,7 @@ const std::vector<agreement> agreements{
   {{kind::copydata, kind::pipe}, "pipe,copydata", "copydata"}, // as who calls prefers
   {{kind::pipe, kind::copydata}, "copydata,pipe", "pipe"},
   {{kind::shared_memory}, "copydata,pipe", "pipe"},
+  {{kind::shared_memory, kind::copydata}, "copydata,shared_memory", "shared_memory"},
 };
 const std::vector<agreement> disagreements{
   {{kind::copydata}, "pipe", "it offers pipe, this process copydata"},

@@ -236,7 +236,7 @@ TEST_CASE("numbers of actors that are gone are forgotten, those of the living ar
   mailbox_table table;
   auto living = some.spawn();
   auto number = table.number_of(living);
-  for (int i = 0; i < 2500; ++i) { // twice as many as are kept without a look at them
+  for (int i = 0; i < 1100; ++i) { // more than are kept without a look at them
     auto brief = some.spawn();
     table.number_of(brief);
     some.end(brief);
