@@ -123,7 +123,7 @@ private:
   frame_buffer in_;
   std::atomic<std::size_t> max_body_{max_hello};
   bool trickle_watched_ = false;
-  int frames_left_ = 0; // of this round; the others and who handles the frames come first then
+  int frames_left_ = 0;       // of this round; the others and who handles the frames come first then
   bool round_posted_ = false; // the I/O role's: the next round is on its way
   std::atomic<bool> has_driver_{false};
   std::atomic<bool> driven_{false}; // by one who reads the socket too: the I/O role leaves that alone
