@@ -5,16 +5,11 @@ namespace mailroom {
 call::~call() = default;
 
 template <class F> void call::end(F body) {
-  auto open = stage::open;
-  if (!stage_.compare_exchange_strong(open, stage::ending))
+  if (ending_.exchange(true))
     return;
   body();
   auto notify = std::move(on_done_);
-  {
-    std::lock_guard guard{mutex_};
-    stage_.store(stage::done, std::memory_order_release);
-  }
-  ended_.notify_all();
+  ended_.happen();
   if (notify)
     notify();
 }
@@ -35,11 +30,6 @@ void call::reply(const caf::message& values) {
 
 void call::fail(error why) {
   end([&] { error_ = std::move(why); });
-}
-
-bool call::wait_until(std::chrono::steady_clock::time_point deadline) {
-  std::unique_lock guard{mutex_};
-  return ended_.wait_until(guard, deadline, [this] { return done(); });
 }
 
 error detail::wrong_reply(const caf::message& got) {

@@ -3,12 +3,11 @@
 // late can be kept or mixed up.
 
 #include <mailroom/runtime/codec.hpp>
+#include <mailroom/runtime/once_event.hpp>
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 
 namespace mailroom {
@@ -25,10 +24,10 @@ public:
   void reply(const caf::message& values);
   void fail(error why);
 
-  bool done() const noexcept { return stage_.load(std::memory_order_acquire) == stage::done; }
+  bool done() const noexcept { return ended_.happened(); }
 
   /// Waits until done or `deadline`; returns `done()`.
-  bool wait_until(std::chrono::steady_clock::time_point deadline);
+  bool wait_until(std::chrono::steady_clock::time_point deadline) { return ended_.wait_until(deadline); }
 
   /// Once done: what went wrong, if anything.
   const std::optional<error>& failed() const noexcept { return error_; }
@@ -41,15 +40,12 @@ protected:
   virtual expected<void> take(const caf::message& values) = 0;
 
 private:
-  enum class stage : std::uint8_t { open, ending, done };
-
   template <class F> void end(F body);
 
-  std::atomic<stage> stage_{stage::open};
+  std::atomic<bool> ending_{false};
+  once_event ended_;
   std::optional<error> error_;
   std::function<void()> on_done_;
-  std::mutex mutex_;
-  std::condition_variable ended_;
 };
 
 namespace detail {
