@@ -21,11 +21,16 @@ public:
   /// the last frame has woken, so it takes several of them to end one.
   static constexpr std::chrono::microseconds pause{200};
 
+  /// What else counts as closely, where `wrote` is called: the time of a write is no part of it then, and may be as long.
+  static constexpr std::chrono::microseconds gap_after_write{10};
+
+  constexpr explicit burst(std::chrono::microseconds closely = gap) noexcept : closely_{closely} {}
+
   /// Counts a frame; returns whether it belongs to a burst.
   bool goes_on(clock::time_point now = clock::now()) noexcept {
     auto since = now - last_;
     last_ = now;
-    if (since < gap)
+    if (since < closely_)
       close_ones_ = std::min(close_ones_ + 1, 2 * length);
     else
       close_ones_ = since < pause ? std::max(close_ones_ - length / 2, 0) : 0;
@@ -37,6 +42,7 @@ public:
   void wrote(clock::time_point now = clock::now()) noexcept { last_ = now; }
 
 private:
+  std::chrono::microseconds closely_;
   clock::time_point last_{};
   int close_ones_ = 0;
 };

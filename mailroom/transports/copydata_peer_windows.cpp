@@ -73,9 +73,12 @@ copydata_outcome send_copydata(const copydata_peer& to, std::uint64_t from, std:
   auto what = reinterpret_cast<LPARAM>(&data);
   ::SetLastError(ERROR_SUCCESS);
   if (to.is_this_process()) {
-    // the receiver gets our memory and no copy of it, so we must not leave before it does
-    auto result = ::SendMessageW(window_of(to.window), WM_COPYDATA, sender, what);
-    return {result == 0 ? copydata_outcome::gone : copydata_outcome::answered, unpack(result)};
+    // the receiver gets our memory and no copy of it, so we must not leave before it does, nor let others send to windows of ours meanwhile
+    constexpr UINT for_ever = 0x7fff'ffff;
+    DWORD_PTR result = 0;
+    ::SendMessageTimeoutW(window_of(to.window), WM_COPYDATA, sender, what, SMTO_BLOCK, for_ever, &result);
+    return {result == 0 ? copydata_outcome::gone : copydata_outcome::answered,
+            unpack(static_cast<std::intptr_t>(result))};
   }
   DWORD_PTR result = 0;
   constexpr UINT flags = SMTO_ABORTIFHUNG | SMTO_ERRORONEXIT | SMTO_BLOCK;

@@ -27,7 +27,7 @@ constexpr std::chrono::seconds patience_of_closing{1};
 constexpr std::chrono::milliseconds grace_for_exit{50};
 
 /// Of the thread, not of a connection: one who writes to many peers in turn writes as much.
-thread_local burst burst_of_this_thread;
+thread_local burst burst_of_this_thread{burst::gap_after_write};
 
 } // namespace
 
@@ -71,7 +71,7 @@ send_result copydata_sender::send(std::span<const std::byte> frame, send_mode mo
   lock guard{mutex_};
   if (closing_ || over_)
     return send_result::closed;
-  auto lone = out_.empty() && !burst_of_this_thread.goes_on();
+  auto lone = !burst_of_this_thread.goes_on() && out_.empty();
   if (!fits(frame.size(), mode)) {
     full_ = true;
     wake();

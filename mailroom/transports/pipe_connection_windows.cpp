@@ -24,7 +24,7 @@ constexpr std::chrono::milliseconds grace_for_exit{50};
 constexpr std::size_t most_of_a_write = std::size_t{1} << 20;
 
 /// Of the thread, not of a connection: one who writes to many peers in turn writes as much.
-thread_local burst burst_of_this_thread;
+thread_local burst burst_of_this_thread{burst::gap_after_write};
 
 /// How long nobody need read between two drivers who follow each other closely.
 constexpr std::chrono::milliseconds without_reader{1};
@@ -482,13 +482,13 @@ std::unique_lock<std::mutex> pipe_connection::take_reading_role() {
 
 void pipe_connection::drive_reading(std::unique_lock<std::mutex> reading, clock::time_point deadline,
                                     const std::function<bool()>& done) {
-  ++drives_;
   flush_and_tell_room(); // what a burst has gathered
   auto outcome = progress::more;
   while (outcome != progress::over && !over_ && !done() && clock::now() < deadline) {
     if (reads_shared_)
       return drive_shared(std::move(reading), deadline, done);
     frames_left_ = frames_of_a_round;
+    ++reads_of_drivers_;
     outcome = read_some(told::driver);
     if (outcome == progress::drained)
       wait_for_read(deadline);
@@ -531,17 +531,17 @@ bool pipe_connection::next_driver_is_near() {
 /// The I/O role would be woken for each reply, which the next driver takes: it leaves them to him until drivers stay away. `read_mutex_` is held.
 void pipe_connection::leave_to_next_driver() {
   if (!left_to_driver_.exchange(true))
-    look_for_drivers_after(drives_);
+    look_for_drivers_after(reads_of_drivers_);
 }
 
-/// There were `drives` so far.
-void pipe_connection::look_for_drivers_after(std::uint64_t drives) {
-  loop_.after(without_reader, [weak = weak_from_this(), drives] {
+/// Drivers have looked `reads` times so far.
+void pipe_connection::look_for_drivers_after(std::uint64_t reads) {
+  loop_.after(without_reader, [weak = weak_from_this(), reads] {
     auto self = weak.lock();
     if (!self)
       return;
-    if (self->drives_ != drives) {
-      self->look_for_drivers_after(self->drives_);
+    if (self->reads_of_drivers_ != reads) {
+      self->look_for_drivers_after(self->reads_of_drivers_);
       return;
     }
     self->left_to_driver_ = false; // first, so that a driver who leaves now sees this, or that we were turned away

@@ -86,7 +86,7 @@ private:
   void wait_for_read(std::chrono::steady_clock::time_point deadline);
   bool next_driver_is_near();
   void leave_to_next_driver();
-  void look_for_drivers_after(std::uint64_t drives);
+  void look_for_drivers_after(std::uint64_t reads);
 
   // through shared memory
   bool on_sharing_frame(const frame_view& frame);
@@ -138,7 +138,7 @@ private:
   std::atomic<bool> has_driver_{false};
   std::atomic<bool> turned_away_{false}; // another one was, and waits for a reply
   std::atomic<bool> missed_{false};      // the I/O role was turned away by whoever reads, who calls it when he leaves
-  std::atomic<std::uint64_t> drives_{0};
+  std::atomic<std::uint64_t> reads_of_drivers_{0};
   std::chrono::steady_clock::time_point last_drive_{}; // its end
   int close_drives_ = 0;                               // so many in a row
   std::atomic<bool> left_to_driver_{false};            // the I/O role reads once no driver comes any more

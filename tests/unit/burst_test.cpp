@@ -50,10 +50,10 @@ TEST_CASE("a short pause now and then does not end a burst, a few in a row do", 
 }
 
 TEST_CASE("where writes take long, frames that follow them closely are a burst all the same", "[burst]") {
-  burst frames;
+  burst frames{burst::gap_after_write};
   auto now = start;
   for (int i = 0; i < 2 * burst::length; ++i) {
-    frames.goes_on(now += 1us);
+    frames.goes_on(now += burst::gap_after_write - 1ns);
     frames.wrote(now += 10 * burst::gap);
   }
   CHECK(frames.goes_on(now += 1us));
