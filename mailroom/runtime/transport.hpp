@@ -48,7 +48,7 @@ struct peer_identity {
   std::uint32_t pid = 0;
 };
 
-/// One connection. All calls from any thread; none blocks except `drive`.
+/// One connection. All calls from any thread; none blocks except `drive`, but for the moment that `send` over `copydata` may wait off the I/O role.
 class connection {
 public:
   virtual ~connection() = default;
