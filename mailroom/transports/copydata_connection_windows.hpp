@@ -11,8 +11,9 @@ namespace mailroom {
 
 /// What the connections of a system share.
 struct copydata_home {
-  copydata_home(io_loop_windows& loop, const transport_limits& limits, std::shared_ptr<copydata_window> window)
-    : loop{loop}, limits{limits}, window{std::move(window)} {}
+  copydata_home(io_loop_windows& its_loop, const transport_limits& its_limits,
+                std::shared_ptr<copydata_window> its_window)
+    : loop{its_loop}, limits{its_limits}, window{std::move(its_window)} {}
 
   io_loop_windows& loop;
   transport_limits limits;

@@ -65,21 +65,21 @@ public:
     : office_{std::move(office)}, say_{std::move(say)}, on_accept_{std::move(on_accept)} {}
 
   copydata_answer receive(const copydata_fragment& what) override {
-    auto caller = read_introduction(what.payload);
+    auto who = read_introduction(what.payload);
     std::lock_guard guard{mutex_};
-    if (!caller || stopped_)
+    if (!who || stopped_)
       return {copydata_verdict::gone};
     std::erase_if(callers_, [](auto& each) { return each.done(); });
     // who heard no answer asks again
-    if (std::ranges::any_of(callers_, [&](auto& each) { return each.token == caller->token; }))
+    if (std::ranges::any_of(callers_, [&](auto& each) { return each.token == who->token; }))
       return {copydata_verdict::taken};
     auto most = office_->home().limits.max_half_open;
     if (callers_.size() >= most) {
       say_(level::warning, "connection refused: " + std::to_string(most) + " others have not said hello");
       return {copydata_verdict::gone};
     }
-    callers_.push_back({caller->token, {}, false});
-    office_->home().loop.post([self = shared_from_this(), who = *caller] { self->let_in(who); });
+    callers_.push_back({who->token, {}, false});
+    office_->home().loop.post([self = shared_from_this(), who = *who] { self->let_in(who); });
     return {copydata_verdict::taken};
   }
 
