@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -427,26 +428,27 @@ TEST_CASE("with one ready job at work the next one is handed over, and I/O goes 
 }
 
 TEST_CASE("after a slow ready job both threads are there again", "[io_loop]") {
+  std::deque<work> offered;
   auto loop = started();
+  // with the other thread away a job is handed over: before long both are there, and one is run again
+  auto offer_until_run = [&](bool slow) -> work& {
+    for (auto deadline = clock::now() + 10s;;) {
+      auto& next = offered.emplace_back();
+      if (!slow)
+        next.finish.open();
+      on_role(*loop, [&] { loop->offer(next.job()); });
+      REQUIRE(next.started.wait());
+      if (next.handed_over == 0)
+        return next;
+      REQUIRE(clock::now() < deadline);
+    }
+  };
   for (int round = 0; round < 20; ++round) {
-    work slow;
-    on_role(*loop, [&] { loop->offer(slow.job()); });
-    REQUIRE(slow.started.wait());
+    auto& slow = offer_until_run(true);
     on_role(*loop, [] {}); // the other one has taken over
     slow.finish.open();
     REQUIRE(slow.done.wait());
-    // the thread that was busy stands by before long: ready jobs are run again instead of handed over
-    for (auto deadline = clock::now() + 10s;;) {
-      work quick;
-      quick.finish.open();
-      on_role(*loop, [&] { loop->offer(quick.job()); });
-      REQUIRE(quick.started.wait());
-      if (quick.handed_over == 0) {
-        REQUIRE(quick.done.wait());
-        break;
-      }
-      REQUIRE(clock::now() < deadline);
-    }
+    REQUIRE(offer_until_run(false).done.wait());
   }
 }
 
