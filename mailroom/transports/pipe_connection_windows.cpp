@@ -299,6 +299,8 @@ void pipe_connection::on_ready() {
     finish();
     return;
   }
+  if (round_posted_)
+    return;
   // turned away, a driver reads: he calls the I/O role when he sees that, or has left by now
   if (!receive() && !missed_.exchange(true))
     receive();
@@ -322,7 +324,12 @@ bool pipe_connection::receive() {
       finish();
     return true;
   }
-  loop_.post([self = shared_from_this()] { self->on_ready(); });
+  // one at a time, whatever bells there are meanwhile: of several each would go on, and none leave the others their turn
+  round_posted_ = true;
+  loop_.post([self = shared_from_this()] {
+    self->round_posted_ = false;
+    self->on_ready();
+  });
   return true;
 }
 

@@ -134,7 +134,8 @@ private:
   std::shared_ptr<operation> read_; // under way, or ended and not looked at
   std::atomic<std::size_t> max_body_{max_hello};
   bool trickle_watched_ = false;
-  int frames_left_ = 0; // of this round; the others and who handles the frames come first then
+  int frames_left_ = 0;       // of this round; the others and who handles the frames come first then
+  bool round_posted_ = false; // the I/O role's: the next round is on its way
   std::atomic<bool> has_driver_{false};
   std::atomic<bool> turned_away_{false}; // another one was, and waits for a reply
   std::atomic<bool> missed_{false};      // the I/O role was turned away by whoever reads, who calls it when he leaves

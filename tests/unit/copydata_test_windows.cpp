@@ -155,7 +155,7 @@ public:
   explicit child(std::string what) : program{test::running_program(), {std::move(what)}, path()} {
     auto there = [&] { return mailroom::find_copydata_peer(title_of(at("bank"))).has_value(); };
     for (auto deadline = clock::now() + 20s; !there() && clock::now() < deadline;)
-      std::this_thread::sleep_for(10ms);
+      std::this_thread::sleep_for(10ms); // nothing tells when a window is there
     REQUIRE(there());
   }
 
@@ -222,7 +222,7 @@ TEST_CASE("copydata child: answers much and dies", "[.]") {
     for (std::uint64_t id = 0; id < 500; ++id)
       link.send(frame(id, 1000), send_mode::system);
     while (!link.flushed())
-      std::this_thread::sleep_for(1ms);
+      std::this_thread::sleep_for(1ms); // nothing tells when a connection is flushed
     ::TerminateProcess(::GetCurrentProcess(), 7);
   });
 }

@@ -163,7 +163,7 @@ TEST_CASE("a number of a section means that of the process that made it", "[shar
 }
 
 TEST_CASE("shared memory child: sleeps", "[.]") {
-  std::this_thread::sleep_for(60s);
+  std::this_thread::sleep_for(60s); // until its parent ends it, which does long before
 }
 
 // -- agreeing -----------------------------------------------------------------------------------------------------------------
