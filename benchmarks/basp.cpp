@@ -95,6 +95,7 @@ contender basp() {
   contender result;
   result.name = "CAF BASP";
   result.about = "libcaf-io over loopback TCP, scoped_actor and anon_send";
+  result.pinned = true;
   result.serve = serve;
   result.open = [](const setting& mine, const std::string& greeting) {
     return std::make_unique<basp_caller>(mine, greeting);

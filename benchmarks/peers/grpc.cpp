@@ -94,6 +94,7 @@ contender grpc_unix() {
   contender result;
   result.name = "gRPC";
   result.about = "over a Unix socket: unary calls, and a client stream";
+  result.pinned = true;
   result.serve = serve;
   result.open = [](const setting& mine, const std::string&) { return std::make_unique<grpc_caller>(mine); };
   return result;

@@ -167,6 +167,7 @@ contender sd_bus_direct() {
   contender result;
   result.name = "sd-bus direct";
   result.about = "D-Bus messages by sd-bus, without a daemon";
+  result.pinned = true;
   result.serve = serve;
   result.open = [](const setting& mine, const std::string&) { return std::make_unique<bus_caller>(mine); };
   return result;

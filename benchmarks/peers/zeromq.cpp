@@ -156,6 +156,7 @@ contender zeromq() {
   contender result;
   result.name = "ZeroMQ";
   result.about = "ipc://, REQ and REP, PUSH and PULL";
+  result.pinned = true;
   result.serve = serve;
   result.open = [](const setting& mine, const std::string&) { return std::make_unique<zmq_caller>(mine); };
   return result;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace mailroom {
 
@@ -33,6 +34,18 @@ public:
     } while (clock::now() < until);
     failed();
     return false;
+  }
+
+  /// The same under a lock, which is held during each look and let go between them.
+  template <class Lock, class Ready> bool wait_unlocked(Lock& lock, Ready ready) {
+    return wait([&, first = true]() mutable {
+      if (!std::exchange(first, false)) {
+        lock.unlock();
+        relax();
+        lock.lock();
+      }
+      return ready();
+    });
   }
 
   /// For one who looks by himself: whether the next wait should spin, and what came of it.

@@ -148,6 +148,8 @@ send_result pipe_connection::send_buffer(byte_buffer& frame, send_mode mode) {
 /// `owner`, where given, is the buffer of the frame, which the queue may take.
 send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner) {
   std::unique_lock guard{write_mutex_};
+  if (writes_shared_ && !over_)
+    look_for_room(guard, frame.size());
   if (over_)
     return send_result::closed;
   auto gathers = !writes_shared_ && frame.size() <= frame_queue::small && burst_of_this_thread.goes_on();

@@ -91,6 +91,7 @@ private:
   bool refuse_sharing(const std::string& why);
   bool wrong_frame();
   void share_writing_locked();
+  void look_for_room(std::unique_lock<std::mutex>& guard, std::size_t size);
   bool flush_shared_locked();
   progress read_shared(int flags);
   progress look_into_ring();

@@ -140,6 +140,8 @@ send_result pipe_connection::send_buffer(byte_buffer& frame, send_mode mode) {
 /// go on reading it after the call.
 send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner) {
   std::unique_lock guard{write_mutex_};
+  if (writes_shared_ && !over_)
+    look_for_room(guard, frame.size());
   if (over_)
     return send_result::closed;
   if (writes_shared_ && out_.empty())

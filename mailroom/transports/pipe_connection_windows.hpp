@@ -97,6 +97,7 @@ private:
   bool wrong_frame();
   void share_writing_locked();
   send_result send_shared_locked(std::span<const std::byte> frame, byte_buffer* owner);
+  void look_for_room(std::unique_lock<std::mutex>& guard, std::size_t size);
   bool flush_shared_locked();
   progress read_shared();
   progress look_into_ring();

@@ -177,6 +177,15 @@ bool pipe_connection::on_refusal(const frame_view& frame) {
 
 // -- writing ------------------------------------------------------------------------------------------------------------------
 
+/// Where a large frame finds no room in the ring, looks for some for a moment, since to queue it costs one more copy. `guard` holds `write_mutex_`,
+/// but for the time between the looks.
+void pipe_connection::look_for_room(std::unique_lock<std::mutex>& guard, std::size_t size) {
+  if (size <= frame_queue::small || size > lane_->capacity())
+    return;
+  lane_->room_spin().wait_unlocked(
+    guard, [&] { return over_ || lane_->writing_broken() || (flush_shared_locked() && lane_->has_room(size)); });
+}
+
 /// Writes what fits. Returns whether the queue is empty; where not, the bell will say when to go on. `write_mutex_` is held.
 bool pipe_connection::flush_shared_locked() {
   for (;;) {

@@ -11,7 +11,7 @@ namespace mailroom {
 class ring_lane {
 public:
   ring_lane(ring_memory writes, ring_memory reads, std::chrono::microseconds longest_spin)
-    : capacity_{writes.capacity}, writer_{writes}, reader_{reads}, spin_{longest_spin} {}
+    : capacity_{writes.capacity}, writer_{writes}, reader_{reads}, spin_{longest_spin}, room_spin_{longest_spin} {}
 
   virtual ~ring_lane() = default;
   ring_lane(const ring_lane&) = delete;
@@ -39,6 +39,12 @@ public:
     return writer_.room() >= (size > capacity() ? 1 : size);
   }
 
+  /// Whether a frame of `size` bytes goes in at once.
+  bool has_room(std::size_t size) noexcept { return writer_.room() >= size; }
+
+  /// For one who would rather look for room than queue.
+  adaptive_spin& room_spin() noexcept { return room_spin_; }
+
   // -- reading -----------------------------------------------------------------------------------------------------------------
 
   std::span<const std::byte> readable() noexcept { return reader_.readable(); }
@@ -49,9 +55,9 @@ public:
 
   void take(std::size_t size) noexcept { reader_.take(size); }
 
-  /// Wakes the other side where it waits for room, once half of the ring is free: it then writes much at a time.
+  /// Wakes the other side where it waits for room, once there is so much that it pays: it then writes much at a time.
   void tell_room() noexcept {
-    if (reader_.held() <= capacity() / 2 && reader_.writer_waits())
+    if (reader_.held() <= capacity() - worth_a_bell() && reader_.writer_waits())
       ring_bell();
   }
 
@@ -78,6 +84,8 @@ public:
   bool writing_broken() const noexcept { return writer_.broken(); }
 
 private:
+  std::size_t worth_a_bell() const noexcept { return std::min(capacity_ / 2, std::size_t{1} << 20); }
+
   void ring_bell() noexcept {
     if (!quiet_)
       wake_other_side();
@@ -90,6 +98,7 @@ private:
   ring_writer writer_;
   ring_reader reader_;
   adaptive_spin spin_;
+  adaptive_spin room_spin_; // the writing half's
   std::atomic<bool> quiet_{false};
 };
 

@@ -14,7 +14,7 @@ namespace mailroom {
 class shared_segment {
 public:
   /// Bytes of each ring. A frame that fits is decoded where it lies; a larger one is put together elsewhere.
-  static constexpr std::size_t usual_capacity = std::size_t{2} << 20;
+  static constexpr std::size_t usual_capacity = std::size_t{4} << 20;
 
   /// Makes one, with all its memory, so that no later access can fail. `capacity`: a multiple of the page size.
   static expected<std::unique_ptr<shared_segment>> make(std::size_t capacity);

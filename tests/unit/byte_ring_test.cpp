@@ -6,6 +6,8 @@
 #include <support/catch.hpp>
 
 #include <array>
+#include <atomic>
+#include <mutex>
 #include <random>
 #include <thread>
 #include <vector>
@@ -161,6 +163,28 @@ TEST_CASE("a spin ends with what it waits for, or after its time", "[adaptive_sp
   auto begin = adaptive_spin::clock::now();
   CHECK_FALSE(spin.wait([] { return false; }));
   CHECK(adaptive_spin::clock::now() - begin >= 20us);
+}
+
+TEST_CASE("a spin under a lock lets go of it between the looks", "[adaptive_spin]") {
+  std::mutex mutex;
+  std::unique_lock lock{mutex};
+  std::atomic<bool> was_there{false};
+  std::thread other{[&] {
+    std::lock_guard guard{mutex};
+    was_there = true;
+  }};
+  adaptive_spin patient{10s};
+  auto held_while_looking = true;
+  auto there = patient.wait_unlocked(lock, [&] {
+    held_while_looking = held_while_looking && lock.owns_lock();
+    std::this_thread::yield();
+    return was_there.load();
+  });
+  CHECK(there);
+  CHECK(held_while_looking);
+  CHECK(lock.owns_lock());
+  lock.unlock();
+  other.join();
 }
 
 TEST_CASE("without time to spin, one look is all", "[adaptive_spin]") {
