@@ -36,7 +36,8 @@ enum class stuck_policy : std::uint8_t {
 };
 
 struct config {
-  /// This process's name for the others. Empty: the program's name and its pid, as in "teller-4711".
+  /// This process's name for the others. Empty: what a supervisor says (MAILROOM_PROCESS), else the program's name and its pid, as in "teller-4711".
+  /// Only the first system of a process, and the next when that is gone, takes it from there.
   std::string process{};
 
   /// Where the endpoints live. Empty: `MAILROOM_DIR`, else `$XDG_RUNTIME_DIR/mailroom`, else `/tmp/mailroom-UID`. Processes see
@@ -99,7 +100,7 @@ struct config {
 /// `base` with what the environment says: MAILROOM_PROCESS, MAILROOM_DIR, MAILROOM_TRANSPORTS (comma-separated), MAILROOM_LOG_LEVEL,
 /// MAILROOM_REQUEST_TIMEOUT, MAILROOM_SEND_TIMEOUT, MAILROOM_WAIT_FOR_PROCESS and MAILROOM_HUNG_AFTER (milliseconds),
 /// MAILROOM_LONGEST_SPIN (microseconds), MAILROOM_MAX_MESSAGE and MAILROOM_MAX_QUEUED_BYTES (bytes). A value that is none fails with `system_error` and names the variable.
-/// The `system` itself looks at MAILROOM_DIR alone. For the command line see mailroom/command_line.hpp.
+/// The `system` itself looks at MAILROOM_DIR and at what a supervisor sets: MAILROOM_PROCESS, MAILROOM_PARENT and MAILROOM_PARENT_PID. For the command line see mailroom/command_line.hpp.
 MAILROOM_EXPORT expected<config> config_from_environment(config base = {});
 
 /// Sets one field by its name in text, as the environment and the command line do: "process", "dir", "transports", "log-level",

@@ -46,6 +46,10 @@ public:
   /// Forgets a timer; nothing happens where it has run.
   virtual void cancel(timer which) = 0;
 
+  /// Runs `what` like `post` once process `pid` has ended, at once where it has already. Fails with `system_error` where the system cannot
+  /// tell. Any thread.
+  virtual expected<void> when_gone(std::uint32_t pid, job what) = 0;
+
   /// Whether the calling thread holds the role right now.
   virtual bool here() const noexcept = 0;
 

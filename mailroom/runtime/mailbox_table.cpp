@@ -27,8 +27,23 @@ expected<void> mailbox_table::bind(const mailbox_name& name, caf::strong_actor_p
   return put(name, std::make_shared<local_mailbox>(local_mailbox{name.str(), std::move(actor)}));
 }
 
+expected<void> mailbox_table::bind_service(const mailbox_name& name, caf::strong_actor_ptr actor) {
+  return put(name, std::make_shared<local_mailbox>(local_mailbox{name.str(), std::move(actor), false, true}));
+}
+
 expected<void> mailbox_table::reserve(const mailbox_name& name) {
   return put(name, std::make_shared<local_mailbox>(local_mailbox{name.str(), nullptr}));
+}
+
+void mailbox_table::supervised(const std::string& name, const caf::actor_addr& actor) {
+  local_mailbox_ptr last; // let go of outside the lock
+  std::unique_lock guard{mutex_};
+  auto found = names_.find(name);
+  if (found == names_.end() || !found->second->actor || found->second->actor->address() != actor)
+    return;
+  ++version_;
+  auto& entry = found->second;
+  last = std::exchange(entry, std::make_shared<local_mailbox>(local_mailbox{entry->label, entry->actor, true}));
 }
 
 bool mailbox_table::remove(const std::string& name, const caf::actor_addr& actor) {
@@ -102,11 +117,11 @@ local_mailbox_ptr mailbox_table::find(std::uint64_t number) const {
   return std::make_shared<local_mailbox>(local_mailbox{"#" + std::to_string(number), std::move(actor)});
 }
 
-std::vector<local_mailbox_ptr> mailbox_table::named() const {
+std::vector<local_mailbox_ptr> mailbox_table::all(bool services) const {
   std::shared_lock guard{mutex_};
   std::vector<local_mailbox_ptr> result;
   for (auto& [name, entry] : names_)
-    if (entry->actor)
+    if (entry->actor && entry->is_service == services)
       result.push_back(entry);
   return result;
 }

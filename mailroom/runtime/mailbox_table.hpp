@@ -17,6 +17,9 @@ namespace mailroom {
 struct local_mailbox {
   std::string label; ///< "ledger" or "#7"
   caf::strong_actor_ptr actor;
+  bool supervised = false; ///< somebody else sees to its end: see `system::leave_to_supervisor`
+  bool is_service =
+    false; ///< it serves the process, not its program: nobody waits for it, and it is there until the end
 };
 
 using local_mailbox_ptr = std::shared_ptr<const local_mailbox>;
@@ -27,8 +30,14 @@ public:
   /// Fails with `name_taken`, or `shutting_down` after `close`. Whoever binds must call `remove` when the actor ends.
   expected<void> bind(const mailbox_name& name, caf::strong_actor_ptr actor);
 
+  /// The same for a service.
+  expected<void> bind_service(const mailbox_name& name, caf::strong_actor_ptr actor);
+
   /// Takes a name, with nobody behind it, until `bind` or `remove`.
   expected<void> reserve(const mailbox_name& name);
+
+  /// Says that somebody else sees to the end of `actor`; nothing where the name is not its.
+  void supervised(const std::string& name, const caf::actor_addr& actor);
 
   /// Where `actor` is given: only while the name is still its. Returns whether there was something to remove.
   bool remove(const std::string& name, const caf::actor_addr& actor = {});
@@ -46,8 +55,9 @@ public:
   /// Changes with every name that comes or goes.
   std::uint64_t version() const noexcept { return version_; }
 
-  /// All names with an actor behind them.
-  std::vector<local_mailbox_ptr> named() const;
+  /// All names with an actor behind them, but for those of services; and those.
+  std::vector<local_mailbox_ptr> named() const { return all(false); }
+  std::vector<local_mailbox_ptr> services() const { return all(true); }
 
   /// Forgets everything, and refuses new names.
   void close();
@@ -59,6 +69,7 @@ private:
   };
 
   expected<void> put(const mailbox_name& name, local_mailbox_ptr entry);
+  std::vector<local_mailbox_ptr> all(bool services) const;
 
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, local_mailbox_ptr, hash, std::equal_to<>> names_;

@@ -2,11 +2,15 @@
 
 #include <mailroom/runtime/agreement.hpp>
 #include <mailroom/runtime/delivery.hpp>
+#include <mailroom/runtime/origin.hpp>
 #include <mailroom/runtime/peer_table.hpp>
+#include <mailroom/runtime/process_mailbox.hpp>
 #include <mailroom/runtime/remote_mailbox.hpp>
 #include <mailroom/runtime/run_gate.hpp>
 #include <mailroom/runtime/this_process.hpp>
 
+#include <algorithm>
+#include <mutex>
 #include <thread>
 #include <unordered_map>
 
@@ -18,6 +22,10 @@ using clock = std::chrono::steady_clock;
 
 /// The exit code of a process that `stuck_policy::end_process` ends.
 constexpr int stuck_exit_code = 70;
+
+/// The exit code of a process that had to be ended because its supervisor's process is gone, and how long it may take to end by itself.
+constexpr int orphan_exit_code = 71;
+constexpr std::chrono::milliseconds orphan_grace{1500};
 
 /// Where a message goes: to a peer, or to a mailbox here.
 struct route {
@@ -98,7 +106,9 @@ error no_reply(const std::string& to, std::chrono::milliseconds after) {
   return {errc::timeout, to, "timeout: no reply within " + std::to_string(after.count()) + " ms"};
 }
 
-config completed(config settings) {
+config completed(config settings, const origin& from) {
+  if (settings.process.empty())
+    settings.process = from.process();
   if (settings.process.empty()) {
     // the pid is what makes the name one's own: a long program name makes room for it
     auto tail = "-" + std::to_string(this_process_id());
@@ -126,19 +136,32 @@ void or_throw(const expected<void>& result) {
     throw failure{result.error()};
 }
 
+/// The claim of the process's name. One that a supervisor has started waits for it: where that supervisor was killed and is back at once, the
+/// process of its last life may still be about to end.
+std::unique_ptr<name_claim> claim_name(const endpoint& where, const config& settings, const origin& from) {
+  constexpr std::chrono::seconds orphans_are_gone{1};
+  constexpr std::chrono::milliseconds look_again{2};
+  auto deadline = clock::now() + (from.parent().empty() ? clock::duration{} : orphans_are_gone);
+  for (;;) {
+    auto taken = name_claim::take(where, offer_of(settings.transports));
+    if (taken || taken.error().code() != errc::name_taken || clock::now() >= deadline)
+      return or_throw(std::move(taken));
+    std::this_thread::sleep_for(look_again);
+  }
+}
+
 } // namespace
 
 /// What a system consists of, in the order of its making.
 class system::parts {
 public:
   parts(config settings, caf::actor_system_config* caf_settings)
-    : parts{completed(std::move(settings)), caf_settings, 0} {}
+    : parts{std::make_unique<origin>(), std::move(settings), caf_settings} {}
 
   ~parts() {
     if (!caf_)
       return;
-    hub_->peers().stop_listening();
-    leave(clock::now() + std::chrono::seconds{1});
+    retire();
     hub_->close();
     hub_.reset();
     caf_.reset();
@@ -160,10 +183,13 @@ public:
     return result;
   }
 
-  /// Asks each actor with a name to exit; those without hang on them, or on the program.
+  /// Asks each actor with a name to exit; those without hang on them, or on the program, and the children of supervisors on these.
   void ask_all_to_exit() {
     hub_->stopping(true);
     for (auto& each : hub_->mailboxes().named())
+      if (!each->supervised)
+        caf::anon_send_exit(each->actor, caf::exit_reason::user_shutdown);
+    for (auto& each : hub_->mailboxes().services())
       caf::anon_send_exit(each->actor, caf::exit_reason::user_shutdown);
   }
 
@@ -178,6 +204,36 @@ public:
       pause = std::min(2 * pause, std::chrono::microseconds{10'000});
     }
     return true;
+  }
+
+  caf::actor spawn_service(const mailbox_name& name, std::function<caf::behavior(caf::event_based_actor*)> what) {
+    caf::actor_config cfg;
+    cfg.init_fun = detail::make_init<caf::event_based_actor>(std::move(what));
+    auto result = caf_->spawn_impl<hosted_t<caf::event_based_actor>, caf::hidden>(cfg);
+    if (auto bound = hub_->mailboxes().bind_service(name, caf::actor_cast<caf::strong_actor_ptr>(result)); !bound) {
+      caf::anon_send_exit(result, caf::exit_reason::kill);
+      throw failure{bound.error()};
+    }
+    return caf::actor_cast<caf::actor>(result);
+  }
+
+  void* extension(system& me, std::type_index which, std::shared_ptr<void> (*make)(system& me)) {
+    std::lock_guard guard{extensions_mutex_};
+    auto found = std::ranges::find(extensions_, which, [](auto& each) { return each.first; });
+    if (found != extensions_.end())
+      return found->second.get();
+    auto fresh = make(me); // may ask for another one
+    return extensions_.emplace_back(which, std::move(fresh)).second.get();
+  }
+
+  /// After the last actor: goodbye to the peers, then the end of all that served them.
+  void retire() {
+    hub_->peers().stop_listening();
+    leave(clock::now() + std::chrono::seconds{1});
+    end_services();
+    std::lock_guard guard{extensions_mutex_};
+    while (!extensions_.empty())
+      extensions_.pop_back();
   }
 
   /// Says goodbye to every peer and gives the kernel what was accepted, until `deadline`.
@@ -199,9 +255,13 @@ public:
   }
 
 private:
-  parts(config settings, caf::actor_system_config* caf_settings, int)
-    : where_{or_throw(runtime_directory::open(settings.directory)), or_throw(process_name::parse(settings.process))},
-      claim_{or_throw(name_claim::take(where_, offer_of(settings.transports)))},
+  parts(std::unique_ptr<origin> from, config given, caf::actor_system_config* caf_settings)
+    : parts{completed(std::move(given), *from), std::move(from), caf_settings} {}
+
+  parts(config settings, std::unique_ptr<origin> from, caf::actor_system_config* caf_settings)
+    : origin_{std::move(from)},
+      where_{or_throw(runtime_directory::open(settings.directory)), or_throw(process_name::parse(settings.process))},
+      claim_{claim_name(where_, settings, *origin_)},
       gate_{run_gate::make()} {
     if (auto conflict = message_registry::instance().conflict(); !conflict.empty())
       throw failure{error{errc::name_taken, "MAILROOM_MESSAGE", std::move(conflict)}};
@@ -215,6 +275,10 @@ private:
     auto life = new_incarnation();
     hub_ = std::make_shared<core>(std::move(settings), where_, life, *caf_, std::move(loop));
     try {
+      // before anybody can ask for it
+      spawn_service(*mailbox_name::parse(process_mailbox), [this](caf::event_based_actor* self) {
+        return serve_process(self, where_.process.str(), *gate_, origin_->parent());
+      });
       or_throw(hub_->peers().listen());
     } catch (...) {
       hub_->close();
@@ -223,8 +287,47 @@ private:
     }
     hub_->log().info(where_.process.str() + " is up: process " + std::to_string(this_process_id())
                      + ", name claimed in " + where_.directory->path().string());
+    if (origin_->parent_pid() != 0)
+      watch_parent();
   }
 
+  /// A process does not outlive its supervisor's.
+  void watch_parent() {
+    auto pid = origin_->parent_pid();
+    auto watched = hub_->loop().when_gone(pid, [this] { orphaned(); });
+    if (!watched)
+      hub_->log().warning(where_.process.str() + " cannot watch its supervisor: " + to_string(watched.error()));
+    // the pid may have gone to another process before we looked; the name tells
+    auto name = process_name::parse(origin_->parent());
+    auto owner = name ? owner_of({where_.directory, *name}) : std::nullopt;
+    if (owner && owner->pid != 0 && owner->pid != pid)
+      hub_->loop().post([this] { orphaned(); });
+  }
+
+  /// As by a signal; and the process has not got for ever.
+  void orphaned() {
+    if (std::exchange(orphaned_, true))
+      return;
+    hub_->log().warning(where_.process.str() + " stops: its supervisor is gone: " + origin_->parent() + ", process "
+                        + std::to_string(origin_->parent_pid()));
+    gate_->open();
+    hub_->loop().after(orphan_grace, [] { end_this_process(orphan_exit_code); });
+  }
+
+  void end_services() {
+    auto all = hub_->mailboxes().services();
+    for (auto& each : all)
+      caf::anon_send_exit(each->actor, caf::exit_reason::kill);
+    auto ended = [](const local_mailbox_ptr& each) {
+      return each->actor->get()->getf(caf::abstract_actor::is_terminated_flag);
+    };
+    while (!std::ranges::all_of(all, ended))
+      std::this_thread::sleep_for(std::chrono::microseconds{50});
+    for (auto& each : all)
+      hub_->mailboxes().remove(each->label);
+  }
+
+  std::unique_ptr<origin> origin_;
   endpoint where_;
   std::unique_ptr<name_claim> claim_;
   std::unique_ptr<run_gate> gate_;
@@ -232,6 +335,10 @@ private:
   std::unique_ptr<caf::actor_system> caf_;
   std::shared_ptr<core> hub_;
   bool left_ = false;
+  bool orphaned_ = false; // the I/O role's
+
+  std::recursive_mutex extensions_mutex_;
+  std::vector<std::pair<std::type_index, std::shared_ptr<void>>> extensions_; // in the order of their making
 };
 
 // -- life ---------------------------------------------------------------------------------------------------------------------
@@ -257,6 +364,7 @@ system::~system() {
       end_this_process(stuck_exit_code);
     parts_->ask_all_to_exit(); // an actor may have got its name since
   }
+  parts_->retire();
   hub.log().info(process() + " is down: stopped");
 }
 
@@ -296,8 +404,18 @@ std::vector<process_info> system::processes() const {
 
 // -- mailboxes ----------------------------------------------------------------------------------------------------------------
 
+namespace {
+
+error reserved_error(std::string_view name) {
+  return {errc::name_taken, std::string{name}, "name taken: those that begin with mailroom serve the process"};
+}
+
+} // namespace
+
 mailbox_name system::reserve(std::string_view name) {
   auto parsed = or_throw(mailbox_name::parse(name));
+  if (is_reserved(name))
+    throw failure{reserved_error(name)};
   auto& hub = parts_->hub();
   if (hub.stopping())
     throw failure{error{errc::shutting_down, std::string{name}}};
@@ -324,6 +442,8 @@ expected<void> system::bind_actor(std::string_view name, const caf::strong_actor
   auto parsed = mailbox_name::parse(name);
   if (!parsed)
     return tl::unexpected{parsed.error()};
+  if (is_reserved(name))
+    return tl::unexpected{reserved_error(name)};
   auto& hub = parts_->hub();
   if (!actor || actor->home_system != &parts_->actors() || dynamic_cast<remote_mailbox*>(actor->get()) != nullptr)
     return tl::unexpected{
@@ -337,9 +457,20 @@ expected<void> system::bind_actor(std::string_view name, const caf::strong_actor
 }
 
 expected<void> system::unbind(std::string_view name) {
-  if (!parts_->hub().mailboxes().remove(std::string{name}))
+  if (is_reserved(name) || !parts_->hub().mailboxes().remove(std::string{name}))
     return tl::unexpected{error{errc::no_such_mailbox, process() + "/" + std::string{name}}};
   return {};
+}
+
+caf::actor system::spawn_service(std::string_view name, std::function<caf::behavior(caf::event_based_actor*)> what) {
+  auto parsed = or_throw(mailbox_name::parse(std::string{process_mailbox} + "/" + std::string{name}));
+  if (parts_->hub().stopping())
+    throw failure{error{errc::shutting_down, parsed.str()}};
+  return parts_->spawn_service(parsed, std::move(what));
+}
+
+void* system::extension(std::type_index which, std::shared_ptr<void> (*make)(system& me)) {
+  return parts_->extension(*this, which, make);
 }
 
 caf::actor system::mailbox(const destination& what) {
@@ -568,6 +699,20 @@ statistics system::statistics() const {
 
 std::vector<dead_letter> system::dead_letters() const {
   return parts_->hub().letters().recent();
+}
+
+// -- for what is built on top -------------------------------------------------------------------------------------------------
+
+void system::log(level value, std::string text) {
+  parts_->hub().log().write(value, std::move(text));
+}
+
+bool system::stopping() const noexcept {
+  return parts_->hub().stopping();
+}
+
+void system::leave_to_supervisor(const std::string& name, const caf::actor& actor) {
+  parts_->hub().mailboxes().supervised(name, actor.address());
 }
 
 } // namespace mailroom

@@ -11,9 +11,11 @@
 #include <mailroom/runtime/name_claim.hpp>
 
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
+#include <typeindex>
 #include <vector>
 
 namespace mailroom {
@@ -261,6 +263,30 @@ public:
   /// The newest dead letters, oldest first.
   std::vector<dead_letter> dead_letters() const;
 
+  // -- for what is built on top --------------------------------------------------------------------------------------------------
+
+  /// Writes a line where the system's own go. Any thread.
+  void log(level value, std::string text);
+
+  /// Whether it refuses new work: `stop` was called, or the destructor.
+  bool stopping() const noexcept;
+
+  /// `stop` does not ask this actor to exit, since somebody who is asked does so in his own order. Nothing where the name is not the actor's.
+  void leave_to_supervisor(const std::string& name, const caf::actor& actor);
+
+  /// Spawns an actor that serves the process and not its program, with the mailbox name `mailroom/NAME`. `stop` asks it to exit like all others, but
+  /// neither names it nor waits for it: it may go on, and is killed when all others have ended. Throws `failure`: `invalid_address`, `name_taken`,
+  /// `shutting_down`.
+  caf::actor spawn_service(std::string_view name, std::function<caf::behavior(caf::event_based_actor*)> what);
+
+  /// The one `T` of this system, made on first use as `T(system&)`. Any thread. It is destroyed with the system, when every actor has ended, the one
+  /// made last first.
+  template <class T> T& extension() {
+    return *static_cast<T*>(extension(typeid(T), [](system& me) -> std::shared_ptr<void> { //
+      return std::make_shared<T>(me);
+    }));
+  }
+
 private:
   class parts;
 
@@ -318,6 +344,7 @@ private:
   void bind_reserved(const mailbox_name& name, const caf::strong_actor_ptr& actor);
   expected<void> bind_actor(std::string_view name, const caf::strong_actor_ptr& actor);
   address address_of_actor(const caf::strong_actor_ptr& actor);
+  void* extension(std::type_index which, std::shared_ptr<void> (*make)(system& me));
 
   std::unique_ptr<parts> parts_;
 };

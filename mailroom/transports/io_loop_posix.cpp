@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 
 namespace mailroom {
@@ -120,6 +121,49 @@ void io_loop_posix::remove(handle which, int native) noexcept {
     last = std::move(found->second);
     handlers_.erase(found);
   }
+}
+
+// -- processes ----------------------------------------------------------------------------------------------------------------
+
+/// Hears once from a pidfd.
+class io_loop_posix::process_end final : public io_handler {
+public:
+  process_end(io_loop_posix& loop, file_descriptor process, job what)
+    : loop_{loop}, process_{std::move(process)}, what_{std::move(what)} {}
+
+  int native() const noexcept { return process_.get(); }
+  void registered(handle as) noexcept { handle_ = as; }
+
+  void on_ready(std::uint32_t) override {
+    auto what = std::exchange(what_, nullptr);
+    // it may have ended before we know the handle; then the descriptor stays, silent, until the loop ends
+    if (auto as = handle_.load(); as != 0)
+      loop_.remove(as, process_.get());
+    if (what)
+      what();
+  }
+
+private:
+  io_loop_posix& loop_;
+  file_descriptor process_;
+  job what_;
+  std::atomic<handle> handle_{0};
+};
+
+expected<void> io_loop_posix::when_gone(std::uint32_t pid, job what) {
+  file_descriptor process{static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0))};
+  if (!process) {
+    if (errno != ESRCH)
+      return tl::unexpected{system_failure("pidfd_open", "process " + std::to_string(pid))};
+    post(std::move(what));
+    return {};
+  }
+  auto waiting = std::make_shared<process_end>(*this, std::move(process), std::move(what));
+  auto added = add(waiting->native(), EPOLLIN | EPOLLONESHOT, waiting);
+  if (!added)
+    return tl::unexpected{added.error()};
+  waiting->registered(*added);
+  return {};
 }
 
 void io_loop_posix::wait_for_events(int milliseconds) {

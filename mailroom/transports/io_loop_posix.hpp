@@ -26,7 +26,11 @@ public:
   void change(handle which, int native, std::uint32_t events) noexcept;
   void remove(handle which, int native) noexcept;
 
+  expected<void> when_gone(std::uint32_t pid, job what) override;
+
 private:
+  class process_end;
+
   void wait_for_events(int milliseconds) override;
   void wake() noexcept override;
   void set_alarm_clock(std::chrono::nanoseconds delay) noexcept override;

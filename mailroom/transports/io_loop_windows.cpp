@@ -76,6 +76,63 @@ void io_loop_windows::let_go(io_resource& what) {
   }
 }
 
+/// Waits for a process by the system's own waiting thread, which only posts.
+class io_loop_windows::process_end final : public io_resource {
+public:
+  process_end(io_loop_windows& loop, handle process, job what)
+    : loop_{loop}, process_{std::move(process)}, what_{std::move(what)} {}
+
+  ~process_end() override { abandon(); }
+
+  bool start() {
+    std::lock_guard guard{mutex_}; // it may end, and this with it, before we know the wait's handle
+    return ::RegisterWaitForSingleObject(&wait_, process_.get(), &on_ended, this, INFINITE,
+                                         WT_EXECUTEONLYONCE | WT_EXECUTEINWAITTHREAD)
+           != 0;
+  }
+
+  void abandon() noexcept override {
+    std::lock_guard guard{mutex_};
+    if (auto wait = std::exchange(wait_, nullptr); wait != nullptr)
+      ::UnregisterWaitEx(wait, INVALID_HANDLE_VALUE); // and waits for `on_ended`, which waits for nobody
+  }
+
+private:
+  static void CALLBACK on_ended(void* context, BOOLEAN) {
+    auto* self = static_cast<process_end*>(context);
+    self->loop_.post([self] {
+      // on the loop: what is posted is dropped where it stops, and then nobody lets go of us
+      auto what = std::exchange(self->what_, nullptr);
+      self->loop_.let_go(*self);
+      what();
+    });
+  }
+
+  io_loop_windows& loop_;
+  handle process_;
+  job what_;
+  std::mutex mutex_;
+  HANDLE wait_ = nullptr;
+};
+
+expected<void> io_loop_windows::when_gone(std::uint32_t pid, job what) {
+  handle process{::OpenProcess(SYNCHRONIZE, FALSE, pid)};
+  if (!process) {
+    if (last_error() != ERROR_INVALID_PARAMETER) // no such process
+      return tl::unexpected{system_failure("OpenProcess", "process " + std::to_string(pid))};
+    post(std::move(what));
+    return {};
+  }
+  auto waiting = std::make_shared<process_end>(*this, std::move(process), std::move(what));
+  keep(waiting);
+  if (!waiting->start()) {
+    auto why = system_failure("RegisterWaitForSingleObject", "process " + std::to_string(pid));
+    let_go(*waiting);
+    return tl::unexpected{why};
+  }
+  return {};
+}
+
 void io_loop_windows::forget_handlers() {
   std::unordered_map<io_resource*, std::shared_ptr<io_resource>> resources;
   {

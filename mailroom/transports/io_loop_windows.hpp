@@ -42,7 +42,11 @@ public:
   void keep(std::shared_ptr<io_resource> what);
   void let_go(io_resource& what);
 
+  expected<void> when_gone(std::uint32_t pid, job what) override;
+
 private:
+  class process_end;
+
   void wait_for_events(int milliseconds) override;
   void wake() noexcept override;
   void set_alarm_clock(std::chrono::nanoseconds delay) noexcept override;

@@ -18,6 +18,8 @@ public:
   played_role() { start_threads(); }
   ~played_role() override { stop(); }
 
+  mailroom::expected<void> when_gone(std::uint32_t, job) override { return {}; } // nobody asks
+
   using delays = std::vector<std::chrono::nanoseconds>;
 
   /// What the alarm was set to so far, once the role sleeps and will stay so.

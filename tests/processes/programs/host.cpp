@@ -28,6 +28,8 @@ caf::behavior control(caf::event_based_actor* self, mailroom::system* sys) {
         return std::int64_t{mailroom::this_process_id()};
       if (what == "stop")
         sys->stop();
+      if (what == "sleep")
+        std::this_thread::sleep_for(std::chrono::seconds{argument});
       if (what == "heir")
         return test::start_heir(argument);
       if (what == "end-mailbox")

@@ -1,0 +1,29 @@
+#include <mailroom/runtime/process_mailbox.hpp>
+
+#include <mailroom/runtime/remote_mailbox.hpp>
+
+namespace mailroom {
+
+bool is_reserved(std::string_view mailbox) noexcept {
+  return mailbox.substr(0, mailbox.find('/')) == process_mailbox;
+}
+
+caf::behavior serve_process(caf::event_based_actor* self, const std::string& process, run_gate& gate,
+                            const std::string& parent) {
+  self->set_exit_handler([](caf::scheduled_actor*, caf::exit_msg&) {}); // it stays until the goodbye
+  return {
+    [=, &gate](const stop_process&) {
+      auto from = self->current_sender(); // a promise takes it away
+      auto whom = self->make_response_promise();
+      auto* handle = from ? dynamic_cast<remote_mailbox*>(from->get()) : nullptr;
+      if (parent.empty() || handle == nullptr || handle->target().process() != parent)
+        return whom.deliver(
+          error{errc::denied, process, "denied: only the process that started it may stop it"}.to_caf());
+      whom.deliver(caf::unit); // while there is a connection
+      gate.open();
+    },
+    [](const greet_process&) {},
+  };
+}
+
+} // namespace mailroom
