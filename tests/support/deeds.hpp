@@ -1,0 +1,33 @@
+#pragma once
+// What the helper program `child` does that each system has its own way for, and what tests ask of it.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace test {
+
+/// The arguments of this program, in UTF-8.
+std::vector<std::string> own_arguments(int argc, char* argv[]);
+
+/// Starts this program with other arguments, in nobody's care. On POSIX by two forks and in a session of its own, as a daemon starts; on Windows
+/// without our console.
+void start_descendant(const std::vector<std::string>& arguments);
+
+/// SIGTERM and Ctrl-Break do nothing from here on.
+void ignore_requests_to_end();
+
+/// Whether children of this process can be asked to end: not on Windows without a console.
+bool children_can_be_asked();
+
+/// How much memory this process may have; 0: as much as it likes, or the system does not tell, as Wine.
+std::uint64_t memory_limit();
+
+/// Sets an event of that number in this process, if there is one. Windows.
+void set_event(std::uint64_t handle);
+
+/// How many processes have that text in their environment, where the system tells.
+int processes_with(std::string_view text);
+
+} // namespace test
