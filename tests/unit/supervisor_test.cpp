@@ -1,0 +1,521 @@
+// Supervisors, with children that are actors of this process.
+
+#include <mailroom/mailroom.hpp>
+
+#include <support/catch.hpp>
+#include <support/leak_check.hpp>
+#include <support/supervised.hpp>
+#include <support/temporary_directory.hpp>
+#include <support/timing.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+
+namespace test {
+
+/// What the children of a world share with it.
+class shared_state {
+public:
+  void event(std::string what) {
+    std::lock_guard guard{mutex_};
+    events_.push_back(std::move(what));
+  }
+  std::vector<std::string> events() const {
+    std::lock_guard guard{mutex_};
+    return events_;
+  }
+  void forget_events() {
+    std::lock_guard guard{mutex_};
+    events_.clear();
+  }
+  void fail_starts(const std::string& id, int times) {
+    std::lock_guard guard{mutex_};
+    failing_[id] = times;
+  }
+  bool fails(const std::string& id) {
+    std::lock_guard guard{mutex_};
+    auto& left = failing_[id];
+    return left > 0 && left-- > 0;
+  }
+  void hold_starts(const std::string& id) {
+    std::lock_guard guard{mutex_};
+    held_starts_.insert(id);
+  }
+  void await_start(const std::string& id) {
+    std::unique_lock guard{mutex_};
+    changed_.wait(guard, [&] { return !held_starts_.contains(id); });
+  }
+  void hold_ends(const std::string& id) {
+    std::lock_guard guard{mutex_};
+    held_ends_.insert(id);
+  }
+  bool holds_ends(const std::string& id) const {
+    std::lock_guard guard{mutex_};
+    return held_ends_.contains(id);
+  }
+  void release(const std::string& id) {
+    std::lock_guard guard{mutex_};
+    held_starts_.erase(id);
+    held_ends_.erase(id);
+    changed_.notify_all();
+  }
+
+  /// One life of a child, from when it is up.
+  class life {
+  public:
+    life(std::shared_ptr<shared_state> state, std::string id) : state_{std::move(state)}, id_{std::move(id)} {
+      std::lock_guard guard{state_->mutex_};
+      if (!state_->alive_.insert(id_).second)
+        state_->events_.push_back("two lives");
+      state_->events_.push_back("+" + id_);
+    }
+    ~life() {
+      std::lock_guard guard{state_->mutex_};
+      state_->alive_.erase(id_);
+      state_->events_.push_back("-" + id_);
+    }
+    life(const life&) = delete;
+    life& operator=(const life&) = delete;
+
+  private:
+    std::shared_ptr<shared_state> state_;
+    std::string id_;
+  };
+
+private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> events_;
+  std::map<std::string, int> failing_;
+  std::set<std::string> held_starts_;
+  std::set<std::string> held_ends_;
+  std::set<std::string> alive_;
+};
+
+/// Goes on asking itself to end until it may.
+void end_when_released(caf::event_based_actor* self, const std::shared_ptr<shared_state>& state,
+                       const std::string& id) {
+  if (state->holds_ends(id))
+    self->delayed_send(self, 1ms, command{"shutdown"});
+  else
+    self->quit(caf::exit_reason::user_shutdown);
+}
+
+caf::behavior obedient(caf::event_based_actor* self, const std::shared_ptr<shared_state>& state,
+                       const std::string& given) {
+  // a child of a template knows its own name from its mailbox only: it is told by whoever makes it
+  auto id = given;
+  state->await_start(id);
+  if (state->fails(id))
+    throw std::runtime_error{"told to fail"};
+  auto life = std::make_shared<shared_state::life>(state, id);
+  auto stubborn = std::make_shared<bool>(false);
+  self->set_exit_handler([self, state, id, stubborn](caf::exit_msg& what) {
+    if (!*stubborn && what.reason)
+      end_when_released(self, state, id);
+  });
+  return {[self, state, id, life, stubborn](const command& told) {
+    if (told.what == "crash")
+      throw std::runtime_error{"told to crash"};
+    if (told.what == "quit")
+      self->quit();
+    if (told.what == "shutdown")
+      end_when_released(self, state, id);
+    if (told.what == "stubborn")
+      *stubborn = true;
+  }};
+}
+
+class actors_here final : public supervised_world {
+public:
+  actors_here() {
+    mailroom::config settings{.process = "bank", .directory = directory_.path()};
+    settings.log = [this](mailroom::level value, std::string_view line) {
+      std::lock_guard guard{mutex_};
+      lines_.push_back(std::string{to_string(value)} + ": " + std::string{line});
+    };
+    sys_.emplace(std::move(settings));
+  }
+  ~actors_here() override {
+    for (auto& each : {"a", "b", "c", "w-1", "w-3"})
+      state_->release(each);
+  }
+
+  mailroom::system& sys() override { return *sys_; }
+
+  mailroom::child_spec make_child(const std::string& id) override {
+    // as actor_child does, but that the child gets its own id, also where it is of a template
+    auto spawn = [state = state_](mailroom::system& sys, const mailroom::child_spec::actor::start& how) {
+      auto own = how.mailbox.substr(how.mailbox.rfind('/') + 1);
+      auto one = mailroom::actor_child(own, obedient, state, own);
+      return std::get<mailroom::child_spec::actor>(one.kind()).spawn(sys, how);
+    };
+    return {id, mailroom::child_spec::actor{spawn}};
+  }
+
+  void tell(const std::string& path, const std::string& what) override {
+    static_cast<void>(sys_->send("bank/" + path, command{what}));
+  }
+  void fail_starts(const std::string& id, int times) override { state_->fail_starts(id, times); }
+  void hold_starts(const std::string& id) override { state_->hold_starts(id); }
+  void hold_ends(const std::string& id) override { state_->hold_ends(id); }
+  void release(const std::string& id) override { state_->release(id); }
+  std::vector<std::string> events() override { return state_->events(); }
+  void forget_events() override { state_->forget_events(); }
+
+  std::vector<std::string> lines() const {
+    std::lock_guard guard{mutex_};
+    return lines_;
+  }
+
+private:
+  temporary_directory directory_;
+  mutable std::mutex mutex_;
+  std::vector<std::string> lines_;
+  std::shared_ptr<shared_state> state_ = std::make_shared<shared_state>();
+  std::optional<mailroom::system> sys_;
+};
+
+using supervised_worlds = std::tuple<actors_here>;
+
+} // namespace test
+
+#include <support/supervisor_cases.hpp>
+
+// -- what only actors have ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+caf::behavior adder(caf::event_based_actor*, std::int64_t base, std::int64_t more) {
+  return {[=](std::int64_t value) { return base + more + value; }};
+}
+
+class counting_actor : public caf::event_based_actor {
+public:
+  counting_actor(caf::actor_config& cfg, std::int64_t from) : caf::event_based_actor{cfg}, next_{from} {}
+  caf::behavior make_behavior() override {
+    return {[this](bool) { return next_++; }};
+  }
+
+private:
+  std::int64_t next_;
+};
+
+} // namespace
+
+TEST_CASE("a child's name and handle stay valid over restarts, and its arguments are what they were", "[supervisor]") {
+  actors_here world;
+  auto& sys = world.sys();
+  root top{
+    world,
+    {.intensity = 10,
+     .children = {mr::actor_child("adder", adder, 1, 2), mr::actor_child<counting_actor>("counter", std::int64_t{7})}}};
+  auto handle = sys.mailbox("bank/root/adder");
+  for (auto round = 0; round < 5; ++round) {
+    CHECK(sys.request<std::int64_t>("bank/root/adder", std::int64_t{4}).value() == 7);
+    CHECK(sys.request<std::int64_t>("bank/root/counter", true).value() == 7);
+    CHECK(sys.request<std::int64_t>("bank/root/counter", true).value() == 8);
+    caf::anon_send_exit(handle, caf::exit_reason::kill);
+    caf::anon_send_exit(sys.mailbox("bank/root/counter"), caf::exit_reason::kill);
+    REQUIRE(comes_true([&] {
+      auto all = world.children();
+      auto done = [&](auto& each) {
+        return each.restarts == static_cast<std::uint64_t>(round) + 1 && each.phase == mr::child_phase::up;
+      };
+      return std::all_of(all.begin(), all.end(), done);
+    }));
+  }
+}
+
+TEST_CASE("what start_child gives comes after the template's own arguments, and again at each restart",
+          "[supervisor]") {
+  actors_here world;
+  auto& sys = world.sys();
+  root top{
+    world,
+    {.strategy = mr::strategy::simple_one_for_one, .intensity = 5, .children = {mr::actor_child("adder", adder, 10)}}};
+  auto first = mr::start_child(sys, "bank/root", std::int64_t{1});
+  auto second = mr::start_child(sys, "bank/root", std::int64_t{2});
+  REQUIRE(first);
+  REQUIRE(second);
+  CHECK(sys.request<std::int64_t>(first->address, std::int64_t{0}).value() == 11);
+  CHECK(sys.request<std::int64_t>(second->address, std::int64_t{0}).value() == 12);
+  caf::anon_send_exit(sys.mailbox(second->address), caf::exit_reason::kill);
+  REQUIRE(comes_true([&] { return world.children()[1].restarts == 1 && world.phases() == "up up"; }));
+  CHECK(sys.request<std::int64_t>(second->address, std::int64_t{0}).value() == 12);
+  CHECK(error_of(mr::start_child(sys, "root", std::string{"two"}))
+        == "bank/root/adder-3: it takes other arguments than these: text");
+  CHECK_FALSE(mr::start_child(sys, "root"));
+  CHECK(mr::count_children(sys, "root").value().active == 2);
+}
+
+TEST_CASE("specifications are checked before the first child starts", "[supervisor]") {
+  actors_here world;
+  auto& sys = world.sys();
+  auto refused = [&](mr::supervisor_spec what) {
+    auto result = error_of(mr::supervise(sys, "root", std::move(what)));
+    CHECK(world.events().empty());
+    return result;
+  };
+  CHECK(refused({.children = {world.child("a"), world.child("a")}}) == "root/a: two children have this id");
+  CHECK_THAT(refused({.children = {world.child("a"), world.child("b b")}}), Catch::Matchers::StartsWith("root/b b: "));
+  CHECK_THAT(refused({.children = {world.child("a"), world.child("b/c")}}), Catch::Matchers::StartsWith("root/b/c: "));
+  CHECK(refused({.period = 0ms}) == "root: the period must be longer than nothing");
+  CHECK(refused({.backoff = {.jitter = 1.5}}) == "root: the backoff's jitter must be from 0 to 1");
+  CHECK(refused({.backoff = {.first = -1ms}}) == "root: a backoff has no times below nothing");
+  CHECK(refused({.strategy = mr::strategy::simple_one_for_one})
+        == "root: simple_one_for_one takes one child, the template");
+  CHECK(refused({.children = {world.child("a", {.restart = mr::restart::transient, .significant = true})}})
+        == "root/a: a child cannot be significant where auto_shutdown is never");
+  CHECK(refused(
+          {.auto_shutdown = mr::auto_shutdown::any_significant, .children = {world.child("a", {.significant = true})}})
+        == "root/a: a permanent child cannot be significant: it is always started again");
+  CHECK(refused({.children = {world.child("a", {.ready_within = 0ms})}})
+        == "root/a: ready_within must be longer than nothing");
+  CHECK(refused({.children = {mr::process_child("p", {})}}) == "root/p: no program");
+  CHECK(refused({.children = {world.child("a"),
+                              mr::supervisor_child("pool", {.children = {world.child("b"), world.child("b")}})}})
+        == "root/pool/b: two children have this id");
+  CHECK(refused({.children = {mr::process_child("p", {.program = "x"}),
+                              mr::supervisor_child("pool", {.children = {mr::process_child("p", {.program = "y"})}})}})
+        == "root/pool/p: two processes of the tree have this name");
+  mr::supervisor_spec deep{.children = {world.child("a")}};
+  for (auto i = 0; i < 7; ++i)
+    deep = mr::supervisor_spec{.children = {mr::supervisor_child("s", deep)}};
+  CHECK_FALSE(mr::supervise(sys, "root", deep));
+  CHECK(world.events().empty());
+  root top{world, {.children = {world.child("a")}}};
+  CHECK(error_of(mr::start_child(sys, "root", world.child("b", {.ready_within = 0ms})))
+        == "root/b: ready_within must be longer than nothing");
+  CHECK(error_of(mr::supervise(sys, "root", {})) == "bank/root: name taken by another mailbox");
+}
+
+TEST_CASE("shutdown defaults to five seconds, and to infinity for supervisors", "[supervisor]") {
+  actors_here world;
+  CHECK(world.child("a", {}).shutdown() == mr::shutdown::within(5s));
+  CHECK(mr::supervisor_child("s", {}).shutdown() == mr::shutdown::infinity());
+  CHECK(mr::supervisor_child("s", {}).with({.shutdown = mr::shutdown::within(1s)}).shutdown()
+        == mr::shutdown::within(1s));
+}
+
+TEST_CASE("an actor that quits or throws while it starts has failed to start", "[supervisor]") {
+  actors_here world;
+  auto& sys = world.sys();
+  auto quits = [](caf::event_based_actor* self) -> caf::behavior {
+    self->quit();
+    return {[](bool) {}};
+  };
+  CHECK(error_of(mr::supervise(sys, "root", {.children = {mr::actor_child("quits", quits)}}))
+        == "bank/root/quits: it ended before it was up");
+  auto throws = [](caf::event_based_actor*) -> caf::behavior { throw std::runtime_error{"no room"}; };
+  CHECK(error_of(mr::supervise(sys, "root", {.children = {mr::actor_child("throws", throws)}}))
+        == "bank/root/throws: no room");
+  mr::child_spec refuses{
+    "refuses", mr::child_spec::actor{[](mr::system&, auto&) -> caf::actor { throw std::runtime_error{"not today"}; }}};
+  CHECK(error_of(mr::supervise(sys, "root", {.children = {refuses}})) == "bank/root/refuses: not today");
+  auto other = sys.spawn("root/taken", [](caf::event_based_actor*) -> caf::behavior { return {[](bool) {}}; });
+  CHECK(error_of(mr::supervise(sys, "root", {.children = {mr::actor_child("taken", throws)}}))
+        == "bank/root/taken: name taken by another mailbox");
+}
+
+TEST_CASE("actors of every make are children", "[supervisor]") {
+  actors_here world;
+  using typed = caf::typed_actor<caf::replies_to<std::int64_t>::with<std::int64_t>>;
+  auto function = []() -> caf::behavior { return {[](std::int64_t value) { return value + 1; }}; };
+  auto with_type = [](typed::pointer) -> typed::behavior_type {
+    return {[](std::int64_t value) { return value + 2; }};
+  };
+  auto becoming = [](caf::event_based_actor* self) { self->become([](std::int64_t value) { return value + 3; }); };
+  auto blocking = [](caf::blocking_actor* self) {
+    auto running = true;
+    self->receive_while(running)([](std::int64_t value) { return value + 4; },
+                                 [&](const caf::exit_msg&) { running = false; });
+  };
+  root top{world,
+           {.children = {mr::actor_child("one", function), mr::actor_child("two", with_type),
+                         mr::actor_child("three", becoming), mr::actor_child("four", blocking),
+                         mr::actor_child<caf::detached>("five", adder, 2, 3)}}};
+  auto& sys = world.sys();
+  auto expected = 1;
+  for (auto each : {"one", "two", "three", "four", "five"})
+    CHECK(sys.request<std::int64_t>(std::string{"bank/root/"} + each, std::int64_t{0}).value() == expected++);
+}
+
+TEST_CASE("a child that is linked to its supervisor does not end it", "[supervisor]") {
+  actors_here world;
+  auto linked = [](caf::event_based_actor* self, caf::actor above) -> caf::behavior {
+    self->link_to(above);
+    return {[=](const std::string&) { throw std::runtime_error{"linked, and failed"}; }, [](bool) { return true; }};
+  };
+  root top{world, {.intensity = 1000, .children = {world.child("a")}}};
+  REQUIRE(mr::start_child(world.sys(), "root", mr::actor_child("b", linked, top.actor())));
+  for (auto round = 1u; round <= 20; ++round) {
+    CHECK(world.sys().send("bank/root/b", "now"));
+    REQUIRE(comes_true([&] { return world.children()[1].restarts == round && world.phases() == "up up"; }));
+  }
+  CHECK(world.births("a") == 1);
+}
+
+TEST_CASE("a supervisor does not mind what it does not understand", "[supervisor]") {
+  actors_here world;
+  root top{world, {.children = {world.child("a")}}};
+  CHECK(world.sys().send("root", "what is this"));
+  CHECK_FALSE(world.sys().request<bool>("root", std::int64_t{5}));
+  caf::anon_send(top.actor(), caf::make_error(caf::sec::runtime_error));
+  caf::anon_send(top.actor(), caf::down_msg{caf::actor_addr{}, caf::make_error(caf::sec::runtime_error)});
+  caf::anon_send_exit(top.actor(), caf::exit_reason::normal);
+  CHECK(world.phases() == "up");
+  CHECK(world.births("a") == 1);
+}
+
+TEST_CASE("a supervisor that is killed takes its children along, before the one above starts it again",
+          "[supervisor]") {
+  actors_here world;
+  mr::supervisor_spec pool{.children = {world.child("a"), world.child("b")}};
+  root top{world, {.intensity = 1000, .children = {mr::supervisor_child("pool", pool), world.child("c")}}};
+  for (auto round = 1u; round <= 20; ++round) {
+    caf::anon_send_exit(world.sys().mailbox("bank/root/pool"), caf::exit_reason::kill);
+    REQUIRE(comes_true([&] { return world.children()[0].restarts == round && world.phases() == "up up"; }));
+    CHECK(world.phases("bank/root/pool") == "up up");
+  }
+  CHECK(world.births("b") == 21);
+  auto all = world.events();
+  CHECK(std::count(all.begin(), all.end(), "two lives") == 0);
+  top.end(caf::exit_reason::kill);
+  CHECK(comes_true([&] { return world.events().size() == 2 * (21 + 21 + 1); }));
+}
+
+TEST_CASE("a supervisor below another is stopped within the grace it is given", "[supervisor]") {
+  actors_here world;
+  mr::supervisor_spec pool{.children = {world.child("a", {.shutdown = mr::shutdown::infinity()})}};
+  root top{world, {.children = {mr::supervisor_child("pool", pool).with({.shutdown = mr::shutdown::within(20ms)})}}};
+  world.tell("root/pool/a", "stubborn");
+  top.end();
+  CHECK(world.events() == strings{"+a", "-a"});
+}
+
+TEST_CASE("an actor that cannot be ended makes its supervisor give up and say which", "[supervisor]") {
+  actors_here world;
+  std::promise<void> let_go;
+  auto gone = let_go.get_future().share();
+  auto hangs = [gone](caf::event_based_actor*) -> caf::behavior { return {[gone](bool) { gone.wait(); }}; };
+  root top{
+    world,
+    {.children = {world.child("a"), mr::actor_child("hangs", hangs).with({.shutdown = mr::shutdown::brutal_kill()})}}};
+  CHECK(world.sys().send("bank/root/hangs", true));
+  auto stopped = mr::terminate_child(world.sys(), "root", "hangs");
+  CHECK(error_of(stopped) == "bank/root/hangs: it does not end, not even when killed: a handler of it does not return");
+  CHECK(top.gave_up() == error_of(stopped));
+  CHECK(world.events() == strings{"+a", "-a"});
+  let_go.set_value();
+}
+
+TEST_CASE("the whole tree is told at its root", "[supervisor]") {
+  actors_here world;
+  mr::supervisor_spec inner{.children = {world.child("a")}};
+  mr::supervisor_spec pool{.children = {mr::supervisor_child("inner", inner), world.child("b")}};
+  root top{world, {.intensity = 5, .children = {world.child("c"), mr::supervisor_child("pool", pool)}}};
+  auto tree = mr::supervision_tree(world.sys(), "bank/root");
+  REQUIRE(tree);
+  CHECK(to_string(*tree)
+        == "bank/root  supervisor, up\n"
+           "  bank/root/c  actor, up\n"
+           "  bank/root/pool  supervisor, up\n"
+           "    bank/root/pool/inner  supervisor, up\n"
+           "      bank/root/pool/inner/a  actor, up\n"
+           "    bank/root/pool/b  actor, up\n");
+  CHECK(mr::count_children(world.sys(), "root").value() == mr::child_counts{2, 2, 1, 1});
+}
+
+TEST_CASE("a restart is said with its reason, and a system that stops says nothing", "[supervisor]") {
+  actors_here world;
+  auto started = mr::supervise(world.sys(), "root", three(world, mr::strategy::one_for_one));
+  REQUIRE(started);
+  world.tell("root/b", "crash");
+  REQUIRE(comes_true([&] { return world.births("b") == 2; }));
+  CHECK(world.lines() == strings{"warning: bank/root/b: told to crash; it is started again"});
+  CHECK(world.sys().stop(20s).empty());
+  CHECK(world.lines().size() == 1);
+}
+
+TEST_CASE("in a handler supervise is refused, and the messages do the same as the functions", "[supervisor]") {
+  actors_here world;
+  auto& sys = world.sys();
+  root top{world, {.children = {world.child("a")}}};
+  sys.spawn("asker", [&sys](caf::event_based_actor* self) -> caf::behavior {
+    return {[&sys](bool) {
+              auto refused = mr::supervise(sys, "other", {});
+              return std::string{to_string(refused ? mr::errc::remote_error : refused.error().code())};
+            },
+            [self, &sys](const std::string& id) {
+              auto promise = self->make_response_promise();
+              self->request(sys.mailbox("root"), 10s, mr::ask::terminate_child{id})
+                .then([promise]() mutable { promise.deliver(std::string{"stopped"}); },
+                      [promise](const caf::error& why) mutable { promise.deliver(to_string(mr::error{why})); });
+            }};
+  });
+  CHECK(sys.request<std::string>("asker", true).value() == to_string(mr::errc::would_block));
+  CHECK(sys.request<std::string>("asker", "b").value() == "bank/root: no such child: b");
+  CHECK(sys.request<std::string>("asker", "a").value() == "stopped");
+  CHECK(world.phases() == "stopped");
+}
+
+TEST_CASE("a supervisor of another system is asked by its address", "[supervisor]") {
+  actors_here world;
+  root top{world, {.strategy = mr::strategy::simple_one_for_one, .children = {mr::actor_child("adder", adder, 10)}}};
+  mr::system other{{.process = "teller", .directory = world.sys().directory()}};
+  CHECK(mr::start_child(other, "bank/root", std::int64_t{5}).value().address == "bank/root/adder-1");
+  CHECK(other.request<std::int64_t>("bank/root/adder-1", std::int64_t{1}).value() == 16);
+  CHECK(mr::which_children(other, "bank/root").value().size() == 1);
+  CHECK(mr::supervision_tree(other, "bank/root").value().children.size() == 1);
+  CHECK(mr::terminate_child(other, "bank/root", "adder-1"));
+  CHECK(mr::count_children(other, "bank/root").value() == mr::child_counts{1, 0, 0, 0});
+  CHECK_FALSE(mr::start_child(other, "bank/root", world.child("a")));
+}
+
+TEST_CASE("a stop while children start ends them, and supervise says so", "[supervisor]") {
+  actors_here world;
+  world.hold_starts("b");
+  auto starting = std::async(std::launch::async, [&] {
+    return error_of(mr::supervise(world.sys(), "root", three(world, mr::strategy::one_for_one)));
+  });
+  REQUIRE(comes_true([&] { return world.phases() == "up starting starting"; }));
+  auto stopping = std::async(std::launch::async, [&] { return world.sys().stop(20s); });
+  REQUIRE(comes_true([&] { return world.sys().stopping(); }));
+  world.release("b");
+  CHECK(stopping.get().empty());
+  CHECK(starting.get() == "bank/root: stopped before it was up");
+  CHECK(world.births("c") == 0);
+}
+
+TEST_CASE("thousands of children of a template come and go", "[supervisor]") {
+  actors_here world; // OTP: simple_one_for_one_scale_many_temporary_children
+  root top{world,
+           {.strategy = mr::strategy::simple_one_for_one,
+            .children = {mr::actor_child("adder", adder, 10).with({.restart = mr::restart::temporary})}}};
+  constexpr auto count = 2000;
+  for (auto i = 0; i < count; ++i)
+    REQUIRE(mr::start_child(world.sys(), "root", std::int64_t{i}));
+  CHECK(mr::count_children(world.sys(), "root").value() == mr::child_counts{1, count, 0, count});
+  for (auto& each : world.children())
+    caf::anon_send_exit(world.sys().mailbox(each.address), caf::exit_reason::kill);
+  CHECK(comes_true([&] { return world.children().empty(); }));
+}
+
+TEST_CASE("many restarts leave nothing behind", "[supervisor]") {
+  leak_check check;
+  actors_here world;
+  auto spec = three(world, mr::strategy::one_for_all);
+  spec.intensity = 1'000'000;
+  root top{world, spec};
+  auto count = test::rounds(200, 1000);
+  for (auto round = 1; round <= count; ++round) {
+    world.tell("root/b", "crash");
+    REQUIRE(comes_true([&] { return world.births("c") == round + 1; }));
+  }
+  REQUIRE(comes_true([&] { return world.phases() == "up up up"; }));
+  CHECK(world.sys().actors().registry().running() == 4);
+}
