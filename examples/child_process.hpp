@@ -2,6 +2,7 @@
 // A program that this program has started and will not leave behind: it ends with the object.
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -69,5 +70,8 @@ private:
   std::unique_ptr<native> native_; // none: moved from
   std::string unread_;
 };
+
+/// Ends a process that is not a `child_process`, as `kill` does.
+void kill_process(std::uint32_t pid) noexcept;
 
 } // namespace examples

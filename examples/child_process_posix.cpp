@@ -173,6 +173,10 @@ void child_process::resume() noexcept {
   native_->signal(SIGCONT);
 }
 
+void kill_process(std::uint32_t pid) noexcept {
+  ::kill(static_cast<pid_t>(pid), SIGKILL);
+}
+
 bool child_process::read_more(std::chrono::milliseconds patience) {
   pollfd ready{native_->output, POLLIN, 0};
   if (::poll(&ready, 1, static_cast<int>(patience.count())) <= 0)

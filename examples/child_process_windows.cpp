@@ -228,4 +228,9 @@ bool child_process::read_more(std::chrono::milliseconds patience) {
   return true;
 }
 
+void kill_process(std::uint32_t pid) noexcept {
+  if (handle victim{::OpenProcess(PROCESS_TERMINATE, FALSE, pid)}; victim.get())
+    ::TerminateProcess(victim.get(), 1);
+}
+
 } // namespace examples

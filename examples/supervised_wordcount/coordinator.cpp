@@ -14,6 +14,12 @@ constexpr int most_in_flight = 3;
 /// A worker that hangs is noticed sooner: this is for one that lives and does not get on.
 constexpr std::chrono::seconds patience{30};
 
+/// To itself: time to see whether a worker is back.
+using look_atom = caf::atom_constant<caf::atom("look")>;
+
+/// Between two looks whether a worker is back.
+constexpr std::chrono::milliseconds look_again{5};
+
 } // namespace
 
 coordinator::coordinator(caf::actor_config& cfg, mailroom::system& sys, job what,
@@ -27,7 +33,12 @@ coordinator::coordinator(caf::actor_config& cfg, mailroom::system& sys, job what
 }
 
 caf::behavior coordinator::make_behavior() {
-  return {[this](begin) { feed_all(); }};
+  return {[this](begin) {
+            began_ = std::chrono::steady_clock::now();
+            feed_all();
+          },
+          [this](look_atom, std::size_t number) { ask_whether_back(workers_[number]); },
+          [this](const give_up& what) { fail(std::make_exception_ptr(std::runtime_error{what.why})); }};
 }
 
 /// Gives each worker as much as it may have.
@@ -35,7 +46,7 @@ void coordinator::feed_all() {
   try {
     for (auto& each : workers_)
       feed(each);
-    if (in_flight_ == 0)
+    if (in_flight_ == 0 && again_.empty() && all_read_)
       finish();
   } catch (const input_error&) {
     fail(std::current_exception());
@@ -43,7 +54,7 @@ void coordinator::feed_all() {
 }
 
 void coordinator::feed(worker& to) {
-  while (!to.lost && to.in_flight < most_in_flight) {
+  while (!to.away && to.in_flight < most_in_flight) {
     auto part = next_chunk();
     if (!part)
       return;
@@ -62,7 +73,10 @@ coordinator::chunk_ptr coordinator::next_chunk() {
     return result;
   }
   auto read = source_.next();
-  if (!read)
+  if (!read && begin_next_round())
+    read = source_.next();
+  all_read_ = !read;
+  if (all_read_)
     return nullptr;
   bytes_read_ += read->text.size();
   return std::make_shared<const chunk>(*std::move(read));
@@ -90,31 +104,42 @@ void coordinator::on_answer(worker& from, const chunk& part, const word_counts& 
 }
 
 void coordinator::on_failure(worker& from, const chunk_ptr& part, const mailroom::error& why) {
-  if (!from.lost)
-    lose(from, why);
-  last_failure_ = from.name + ": " + why.cause();
+  if (!from.away) {
+    from.away = true;
+    job_.on_loss(number_of(from), from.in_flight, why);
+    ask_whether_back(from);
+  }
   --from.in_flight;
   --in_flight_;
   again_.push_back(part);
   feed_all();
 }
 
-void coordinator::lose(worker& gone, const mailroom::error& why) {
-  gone.lost = true;
-  ++outcome_.lost_workers;
-  job_.on_loss(number_of(gone), gone.in_flight, why);
+/// The handle is bound to the name: what answers is the worker's next life.
+void coordinator::ask_whether_back(worker& gone) {
+  request(gone.mailbox, patience, chunk{})
+    .then(
+      [this, &gone](const word_counts&) {
+        gone.away = false;
+        feed_all();
+      },
+      [this, &gone](const caf::error&) { delayed_send(this, look_again, look_atom::value, number_of(gone)); });
 }
 
 std::size_t coordinator::number_of(const worker& one) const {
   return static_cast<std::size_t>(&one - workers_.data());
 }
 
-/// Nothing is in flight: either all is done, or nobody is left to do it.
+/// Where there is time for one: the files once more.
+bool coordinator::begin_next_round() {
+  if (std::chrono::steady_clock::now() - began_ >= job_.lasts)
+    return false;
+  source_.begin_again();
+  ++outcome_.rounds;
+  return true;
+}
+
 void coordinator::finish() {
-  if (std::all_of(workers_.begin(), workers_.end(), [](auto& each) { return each.lost; })) {
-    fail(std::make_exception_ptr(std::runtime_error{"no worker is left: " + last_failure_}));
-    return;
-  }
   promised_->set_value(std::move(outcome_));
   quit();
 }

@@ -18,6 +18,7 @@ commentary::~commentary() {
 }
 
 void commentary::progress(std::uint64_t done) {
+  std::lock_guard guard{mutex_};
   auto percent = std::min<std::uint64_t>(100 * done / whole_, 100);
   if (!bar_ || percent == percent_)
     return;
@@ -26,6 +27,7 @@ void commentary::progress(std::uint64_t done) {
 }
 
 void commentary::line(std::string_view text) {
+  std::lock_guard guard{mutex_};
   clear();
   if (!silent_)
     fmt::print("{}\n", text);

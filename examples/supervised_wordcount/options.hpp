@@ -15,14 +15,16 @@ struct options {
   std::size_t workers = 4;
   std::size_t chunk_size = 4096; // higher: fewer messages; lower: more to see
   bool kill_one = false;
+  bool chaos = false;                 ///< kill a random worker every 200 ms
+  std::chrono::milliseconds lasts{0}; ///< count again and again for so long; chaos: 3 s
   bool json = false;
   mailroom::config mailroom;
 
   /// `--mailroom-...` as it was given, for the workers.
   std::vector<std::string> mailroom_arguments;
 
-  /// Where this process is a worker: its name, the coordinator's, and the directory of the run.
-  std::vector<std::string> worker;
+  /// This process is a worker: its name and the directory of the run are in the environment.
+  bool worker = false;
 };
 
 /// Reads the environment and the command line. The exit code, where there is nothing else to do: the help was printed, or what is wrong.

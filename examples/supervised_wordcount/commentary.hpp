@@ -1,11 +1,13 @@
 #pragma once
-// What the user sees while the work goes on: a bar on the terminal of standard error, if it is one, and a line for each worker lost.
+// What the user sees while the work goes on: a bar on the terminal of standard error, if it is one, and a line for each death and rebirth.
 
 #include <cstdint>
+#include <mutex>
 #include <string_view>
 
 namespace wordcount {
 
+/// Any thread.
 class commentary {
 public:
   /// `whole` is the work to do; a `silent` one says nothing at all.
@@ -23,6 +25,7 @@ public:
 private:
   void clear();
 
+  std::mutex mutex_;
   std::uint64_t whole_;
   bool silent_;
   bool bar_;

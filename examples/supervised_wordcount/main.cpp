@@ -1,5 +1,5 @@
-// wordcount: one program, coordinator and worker. Started by a user it is the coordinator, which starts itself again as each of the workers,
-// hands them the files in chunks, and adds up what they answer.
+// supervised_wordcount: one program, coordinator and worker. Started by a user it is the coordinator, which has a supervisor start it again as
+// each of the workers, hands them the files in chunks, and adds up what they answer, whatever becomes of the workers meanwhile.
 
 #include "run.hpp"
 #include "worker.hpp"
@@ -23,18 +23,14 @@ int be_coordinator(const options& wanted) {
 }
 
 int be_worker(const options& wanted) {
-  examples::ignore_interrupts();
-  auto settings = wanted.mailroom;
-  settings.process = wanted.worker[0];
-  settings.directory = wanted.worker[2];
-  wordcount::run_worker(settings, wanted.worker[1]);
+  wordcount::run_worker(wanted.mailroom);
   return 0;
 }
 
 int complain(int code, const char* what) {
   if (examples::interrupted()) // and whatever went wrong did so for that reason
     return 128 + examples::interrupted();
-  fmt::print(stderr, "wordcount: {}\n", what);
+  fmt::print(stderr, "supervised_wordcount: {}\n", what);
   return code;
 }
 
@@ -45,7 +41,7 @@ int main(int argc, char** argv) {
   if (!wanted)
     return wanted.error().value;
   try {
-    return wanted->worker.empty() ? be_coordinator(*wanted) : be_worker(*wanted);
+    return wanted->worker ? be_worker(*wanted) : be_coordinator(*wanted);
   } catch (const wordcount::interruption&) {
     return complain(1, "interrupted");
   } catch (const wordcount::input_error& what) {

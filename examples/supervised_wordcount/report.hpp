@@ -13,6 +13,9 @@ struct summary {
   std::uint64_t expected = 0; ///< by `plain_count`
   std::size_t files = 0;
   std::size_t workers = 0;
+  std::uint64_t killed = 0;
+  std::uint64_t reborn = 0;      ///< workers that came up again
+  double slowest_rebirth_ms = 0; ///< from death to up
   double seconds = 0;
 
   bool right() const noexcept { return counted.words == expected; }

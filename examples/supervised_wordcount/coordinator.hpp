@@ -1,6 +1,6 @@
 #pragma once
 // The coordinator hands chunks to the workers, a few at a time to each, and adds up what they answer. A chunk that a worker takes with it to
-// the grave goes to another one; a worker that has failed once gets no more.
+// the grave goes to another one, and a worker that has failed gets none until it answers again.
 
 #include "input_files.hpp"
 #include "messages.hpp"
@@ -19,7 +19,8 @@ struct job {
   std::vector<std::filesystem::path> files;
   std::uint64_t total_bytes = 0;
   std::size_t chunk_size = 0;
-  std::vector<std::string> workers; ///< the names of their processes
+  std::vector<std::string> workers;   ///< the names of their processes
+  std::chrono::milliseconds lasts{0}; ///< the files are counted again and again for so long
 
   /// Called once, half-way, with the number of the worker that is about to get a chunk. May be empty.
   std::function<void(std::size_t worker)> half_way;
@@ -27,22 +28,22 @@ struct job {
   /// Called after each answer.
   std::function<void(std::uint64_t bytes_done)> on_progress;
 
-  /// Called once for each worker that is lost.
+  /// Called when a worker fails, with the chunks that go to others.
   std::function<void(std::size_t worker, int in_flight, const mailroom::error& why)> on_loss;
 };
 
 struct outcome {
   std::uint64_t words = 0;
   std::unordered_map<std::string, std::uint64_t> each;
-  std::uint64_t lost_workers = 0;
+  std::uint64_t rounds = 1;   ///< how often the files were counted
   std::uint64_t resent = 0;   ///< chunks that were requested again
   std::uint64_t messages = 0; ///< requests and their answers
 };
 
 class coordinator : public caf::event_based_actor {
 public:
-  /// Waits for `begin`, then fulfils `promised`: with the outcome, or with an `input_error`, or with a `std::runtime_error` when no worker
-  /// is left. Reads files in its handlers: spawn it `caf::detached`.
+  /// Waits for `begin`, then fulfils `promised`: with the outcome, or with an `input_error`. Workers come back for as long as their supervisor
+  /// lets them; whoever hears that it does not tells `give_up`, and the promise is broken with its text. Reads files in its handlers: spawn it `caf::detached`.
   coordinator(caf::actor_config& cfg, mailroom::system& sys, job what, std::shared_ptr<std::promise<outcome>> promised);
 
   caf::behavior make_behavior() override;
@@ -52,7 +53,7 @@ private:
     std::string name;
     caf::actor mailbox;
     int in_flight = 0;
-    bool lost = false;
+    bool away = false; ///< it has failed, and has not answered since
   };
   using chunk_ptr = std::shared_ptr<const chunk>; // kept until it is answered
 
@@ -62,8 +63,9 @@ private:
   void ask(worker& to, const chunk_ptr& part);
   void on_answer(worker& from, const chunk& part, const word_counts& counted);
   void on_failure(worker& from, const chunk_ptr& part, const mailroom::error& why);
-  void lose(worker& gone, const mailroom::error& why);
+  void ask_whether_back(worker& gone);
   std::size_t number_of(const worker& one) const;
+  bool begin_next_round();
   void finish();
   void fail(std::exception_ptr why);
 
@@ -72,10 +74,11 @@ private:
   std::vector<worker> workers_;
   chunk_source source_;
   std::deque<chunk_ptr> again_; // chunks of lost workers
+  bool all_read_ = false;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_done_ = 0;
   int in_flight_ = 0;
-  std::string last_failure_;
+  std::chrono::steady_clock::time_point began_;
   outcome outcome_;
 };
 

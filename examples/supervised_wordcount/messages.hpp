@@ -30,8 +30,15 @@ struct begin {
   template <class Archive> void serialize(Archive&) {}
 };
 
+/// Tells the coordinator that no worker will come back, and why.
+struct give_up {
+  std::string why;
+  template <class Archive> void serialize(Archive& ar) { ar(CEREAL_NVP(why)); }
+};
+
 } // namespace wordcount
 
 MAILROOM_MESSAGE(wordcount::chunk, "wordcount.chunk")
 MAILROOM_MESSAGE(wordcount::word_counts, "wordcount.word_counts")
 MAILROOM_MESSAGE(wordcount::begin, "wordcount.begin")
+MAILROOM_MESSAGE(wordcount::give_up, "wordcount.give_up")

@@ -33,20 +33,21 @@ void print_text(const summary& what) {
   fmt::print("{} words, {} different, in {} files; an independent count says {}: {}\n", what.counted.words,
              what.counted.each.size(), what.files, what.expected, what.right() ? "equal" : "DIFFERENT");
   fmt::print("{} messages with {} workers in {:.3f} s", what.counted.messages, what.workers, what.seconds);
-  if (what.counted.lost_workers > 0)
-    fmt::print("; {} lost, {} chunks sent again", what.counted.lost_workers, what.counted.resent);
+  if (what.counted.rounds > 1)
+    fmt::print(", {} times all files", what.counted.rounds);
+  if (what.killed > 0)
+    fmt::print("; {} killed, {} reborn in {:.1f} ms at most, {} chunks sent again", what.killed, what.reborn,
+               what.slowest_rebirth_ms, what.counted.resent);
   fmt::print("\n");
 }
 
 void print_json(const summary& what) {
   nlohmann::ordered_json object{
-    {"words", what.counted.words},
-    {"expected", what.expected},
-    {"files", what.files},
-    {"workers", what.workers},
-    {"killed", what.counted.lost_workers},
-    {"resent", what.counted.resent},
-    {"messages", what.counted.messages},
+    {"words", what.counted.words},   {"expected", what.expected},
+    {"files", what.files},           {"workers", what.workers},
+    {"rounds", what.counted.rounds}, {"killed", what.killed},
+    {"reborn", what.reborn},         {"slowest_rebirth_ms", what.slowest_rebirth_ms},
+    {"resent", what.counted.resent}, {"messages", what.counted.messages},
     {"seconds", what.seconds},
   };
   fmt::print("{}\n", object.dump());

@@ -38,6 +38,9 @@ public:
   /// Nothing at the end. Throws `input_error`.
   std::optional<chunk> next();
 
+  /// At the end: with the first file.
+  void begin_again() noexcept { next_file_ = 0; }
+
 private:
   std::vector<std::filesystem::path> files_;
   std::size_t chunk_size_;

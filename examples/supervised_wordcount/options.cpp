@@ -9,6 +9,7 @@ namespace wordcount {
 namespace {
 
 constexpr std::size_t most_workers = 64;
+constexpr double most_seconds = 24 * 60 * 60;
 constexpr std::size_t largest_chunk = std::size_t{16} << 20;
 
 /// The options of mailroom's own that were given, in their order.
@@ -28,11 +29,12 @@ tl::expected<options, exit_code> read_options(int argc, char** argv) {
   result.mailroom.log_level = mailroom::level::error; // the loss of a worker is ours to tell
   auto settings = mailroom::config_from_environment(result.mailroom);
   if (!settings) {
-    std::cerr << "wordcount: " << to_string(settings.error()) << '\n';
+    std::cerr << "supervised_wordcount: " << to_string(settings.error()) << '\n';
     return tl::unexpected{exit_code{2}};
   }
   result.mailroom = *std::move(settings);
 
+  std::optional<double> seconds;
   CLI::App app{"Counts the words of files with several worker processes."};
   app.allow_windows_style_options(false); // what begins with a slash is a file
   app.add_option("FILE", result.files, "The files; by default those in /usr/share/common-licenses, each once");
@@ -44,13 +46,19 @@ tl::expected<options, exit_code> read_options(int argc, char** argv) {
     ->capture_default_str();
   app.add_flag("--kill-one", result.kill_one, "Kill one worker half-way, to see that nothing is lost");
   app.add_flag("--json", result.json, "Print one JSON object instead");
-  app.add_option("--as-worker", result.worker)->expected(3)->group(""); // not for users
+  app.add_flag("--chaos", result.chaos, "Kill a random worker every 200 ms, for some seconds");
+  app.add_option("--seconds", seconds, "Count the files again and again for so long; 3 with --chaos")
+    ->check(CLI::Range(0.0, most_seconds));
+  app.add_flag("--as-worker", result.worker)->group(""); // not for users
   mailroom::add_options(app, result.mailroom);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& what) {
     return tl::unexpected{exit_code{app.exit(what) == 0 ? 0 : 2}};
   }
+  if (result.chaos && !seconds)
+    seconds = 3;
+  result.lasts = std::chrono::milliseconds{static_cast<std::int64_t>(1000 * seconds.value_or(0))};
   result.mailroom_arguments = given_mailroom_arguments(app);
   return result;
 }
