@@ -155,6 +155,8 @@ int run(const options& chosen) {
       show("idle connections");
       more.idle = measure_idle(directory.path());
     }
+    show("restarts");
+    more.restarts = measure_restarts(directory.path());
     show({});
     fmt::print("{}", write_others(more));
   }
@@ -185,7 +187,8 @@ void add_hidden_crowds(CLI::App& app, crowd& who, std::filesystem::path& directo
     command->add_option("--mailboxes", who.mailboxes);
     command->add_option("--callers", who.callers);
   }
-  app.add_subcommand("idle", "")->group("")->add_option("--directory", directory)->required();
+  for (auto* name : {"idle", "restarts", "serve-restarts"})
+    app.add_subcommand(name, "")->group("")->add_option("--directory", directory)->required();
 }
 
 void add_options(CLI::App& app, options& chosen) {
@@ -200,7 +203,8 @@ void add_options(CLI::App& app, options& chosen) {
   app.add_option("--contender", chosen.contenders, "Only this one; may be repeated")->check(CLI::IsMember(names));
   app.add_option("--json", chosen.json, "Write the figures to this file too");
   app.add_flag("--no-pinned", chosen.no_pinned, "Leave out the rows with both ends tied to cores");
-  app.add_flag("--no-crowds", chosen.no_crowds, "Leave out many mailboxes, peers and callers, and idle connections");
+  app.add_flag("--no-crowds", chosen.no_crowds,
+               "Leave out many mailboxes, peers and callers, idle connections, and restarts");
   app.add_flag("--quick", chosen.quick, "Allow fewer laps and samples: a look whether it runs");
 }
 
@@ -250,8 +254,12 @@ int main(int argc, char** argv) {
       do_crowd(who, plan.directory);
     else if (app.got_subcommand("serve-crowd"))
       serve_crowd(who, plan.directory);
-    else
+    else if (app.got_subcommand("idle"))
       do_idle(plan.directory);
+    else if (app.got_subcommand("restarts"))
+      do_restarts(plan.directory);
+    else
+      serve_restarts(plan.directory);
     return EXIT_SUCCESS;
   } catch (const interrupted&) {
     return exit_interrupted;

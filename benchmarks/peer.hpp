@@ -3,6 +3,8 @@
 // talk through the child's standard input and output, and a child ends when its input does, so none outlives the one that started it.
 
 #include <chrono>
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -32,6 +34,10 @@ public:
   /// Closes its input and reaps it; throws where it fails, or does not end in time and is killed.
   virtual void finish(std::chrono::milliseconds patience) = 0;
 };
+
+/// This program's own file, and the end of another process: kill -9, TerminateProcess.
+std::filesystem::path this_program();
+void kill_process(std::uint32_t pid);
 
 /// In the runner: from here on SIGINT and SIGTERM make the waits above throw instead of ending the program, and the other end of a lap
 /// that was killed is reaped with it.

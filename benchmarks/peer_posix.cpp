@@ -65,7 +65,7 @@ std::pair<descriptor, descriptor> make_pipe() {
 }
 
 pid_t spawn_this_program(const std::vector<std::string>& arguments, int input, int output) {
-  std::vector<std::string> words{std::filesystem::read_symlink("/proc/self/exe").string()};
+  std::vector<std::string> words{this_program().string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
   for (auto& each : words)
@@ -182,6 +182,14 @@ private:
 };
 
 } // namespace
+
+std::filesystem::path this_program() {
+  return std::filesystem::read_symlink("/proc/self/exe");
+}
+
+void kill_process(std::uint32_t pid) {
+  ::kill(static_cast<pid_t>(pid), SIGKILL);
+}
 
 std::unique_ptr<child_process> child_process::start(const std::vector<std::string>& arguments) {
   return std::make_unique<posix_child>(arguments);

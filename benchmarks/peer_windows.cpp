@@ -91,20 +91,6 @@ std::pair<handle, handle> make_output() {
   return {std::move(ours), std::move(childs)};
 }
 
-std::wstring this_program() {
-  std::wstring result(MAX_PATH, L'\0');
-  for (;;) {
-    auto size = ::GetModuleFileNameW(nullptr, result.data(), static_cast<DWORD>(result.size()));
-    if (size == 0)
-      fail("GetModuleFileName");
-    if (size < result.size()) {
-      result.resize(size);
-      return result;
-    }
-    result.resize(result.size() * 2);
-  }
-}
-
 /// None of our arguments has a quote in it or a backslash at its end.
 std::wstring command_line(const std::wstring& program, const std::vector<std::string>& arguments) {
   auto result = L'"' + program + L'"';
@@ -137,7 +123,7 @@ public:
     startup.hStdInput = input.get();
     startup.hStdOutput = output.get();
     startup.hStdError = ::GetStdHandle(STD_ERROR_HANDLE);
-    auto program = this_program();
+    auto program = this_program().wstring();
     auto command = command_line(program, arguments);
     PROCESS_INFORMATION started{};
     if (!::CreateProcessW(program.c_str(), command.data(), nullptr, nullptr, TRUE, CREATE_SUSPENDED, nullptr, nullptr,
@@ -231,6 +217,27 @@ private:
 };
 
 } // namespace
+
+std::filesystem::path this_program() {
+  std::wstring result(MAX_PATH, L'\0');
+  for (;;) {
+    auto size = ::GetModuleFileNameW(nullptr, result.data(), static_cast<DWORD>(result.size()));
+    if (size == 0)
+      fail("GetModuleFileName");
+    if (size < result.size()) {
+      result.resize(size);
+      return result;
+    }
+    result.resize(result.size() * 2);
+  }
+}
+
+void kill_process(std::uint32_t pid) {
+  if (auto* victim = ::OpenProcess(PROCESS_TERMINATE, FALSE, pid)) {
+    ::TerminateProcess(victim, 1);
+    ::CloseHandle(victim);
+  }
+}
 
 std::unique_ptr<child_process> child_process::start(const std::vector<std::string>& arguments) {
   return std::make_unique<windows_child>(arguments);

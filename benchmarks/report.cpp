@@ -155,7 +155,26 @@ std::string write_targets(const results& all) {
 }
 
 bool others::all_right() const {
-  return (!idle || idle->error.empty()) && std::ranges::all_of(crowds, [](auto& each) { return each.error.empty(); });
+  auto fine = [](auto& each) { return each.error.empty(); };
+  return (!idle || fine(*idle)) && std::ranges::all_of(crowds, fine) && std::ranges::all_of(restarts, fine);
+}
+
+/// From the crash of a child to its next life.
+std::string write_restarts(const std::vector<restart_figure>& all) {
+  if (all.empty())
+    return {};
+  std::string result = "Restarts: from a crash to the next life being up\n\n";
+  for (auto& each : all) {
+    if (!each.error.empty())
+      result += fmt::format("  {:<20} WRONG: {}\n", each.what, each.error);
+    else
+      result += fmt::format("  {:<20} p50 {:>7} ms, p99 {:>7} ms, of {}{}\n", each.what, figure(each.p50_ms),
+                            figure(each.p99_ms), each.count,
+                            each.own_ms > 0 ? fmt::format("; {} ms beyond the program's own start of {}",
+                                                          figure(each.p50_ms - each.own_ms), figure(each.own_ms))
+                                            : "");
+  }
+  return result + "\n";
 }
 
 std::string write_others(const others& all) {
@@ -181,7 +200,7 @@ std::string write_others(const others& all) {
     result +=
       fmt::format("\n  idle, over 10 s: {:.1f} wake-ups a second with a connection, {:.1f} with a watched peer\n",
                   all.idle->connected, all.idle->watched);
-  return result + "\n";
+  return result + "\n" + write_restarts(all.restarts);
 }
 
 std::string write_json(const conditions& how, const results& all, const others& more) {
@@ -211,6 +230,9 @@ std::string write_json(const conditions& how, const results& all, const others& 
       {{"axis", each.who.axis}, {"count", each.who.size()}, {"cost_us", each.cost}, {"share", each.share}});
   if (more.idle)
     result["idle"] = {{"wake_ups_connected", more.idle->connected}, {"wake_ups_watched", more.idle->watched}};
+  for (auto& each : more.restarts)
+    result["restarts"].push_back(
+      {{"what", each.what}, {"p50_ms", each.p50_ms}, {"p99_ms", each.p99_ms}, {"own_start_ms", each.own_ms}});
   return result.dump(2) + '\n';
 }
 

@@ -3,6 +3,7 @@
 
 #include "crowd.hpp"
 #include "machine.hpp"
+#include "restarts.hpp"
 #include "results.hpp"
 
 #include <optional>
@@ -30,6 +31,7 @@ std::string write_targets(const results& all);
 struct others {
   std::vector<crowd_point> crowds;
   std::optional<idle_figure> idle;
+  std::vector<restart_figure> restarts;
 
   bool all_right() const;
 };
