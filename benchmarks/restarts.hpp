@@ -15,7 +15,7 @@ struct restart_figure {
   double own_ms =
     0; ///< of that, what the program itself takes to start, without a supervisor; 0 where there is no program
   int count = 0;
-  std::string error;
+  std::string error{};
 };
 
 /// In the runner: in processes of its own. With Erlang's supervisor where `escript` is installed.
