@@ -107,7 +107,7 @@ std::vector<double> time_actors(const std::filesystem::path& directory) {
   mine.log_level = mailroom::level::error;
   mailroom::system sys{mine};
   return time_restarts(sys, mailroom::actor_child("victim", actor_victim), actor_restarts, [&](std::uint32_t) {
-    if (auto sent = sys.send("root/victim", "crash"); !sent)
+    if (auto sent = sys.send("restarts/root/victim", "crash"); !sent)
       throw std::runtime_error{to_string(sent.error())};
   });
 }
