@@ -5,6 +5,8 @@
 
 #include <mailroom/actors/supervisor.hpp>
 
+#include <support/deeds.hpp>
+
 #include <map>
 #include <random>
 #include <thread>
@@ -166,9 +168,7 @@ TEST_CASE("row 1: who asks a process of a tree that is killed hears of it, and i
   kill(victim);
   auto outcome = pending.get();
   CHECK(failure_of(outcome).code() == errc::process_down);
-  auto next = sys.request<std::string>("b1/servant", mailroom::call_options{.timeout = 30s, .wait_for_process = 30s},
-                                       std::string{"again"});
-  REQUIRE(next);
+  CHECK(eventually([&] { return sys.request<std::string>("b1/servant", std::string{"again"}).has_value(); }, 30s));
   CHECK(all.pid("b1") != victim);
   // and the actor that another process's supervisor had there is back under its address
   CHECK(eventually([&] { return sys.request<std::string>("b1/root/far", std::string{"you too"}).has_value(); }, 30s));
@@ -194,9 +194,8 @@ TEST_CASE("row 3: a branch that is killed takes its processes along and comes ba
     }};
     kill(all.pid("a"));
     CHECK(eventually([&] { return !lives(before) && !lives(outside); }, gone_within * slowness));
-    auto back = all.sys().request<std::string>(
-      "a1/servant", mailroom::call_options{.timeout = 30s, .wait_for_process = 30s}, std::string{"again"});
-    CHECK(back);
+    CHECK(
+      eventually([&] { return all.sys().request<std::string>("a1/servant", std::string{"again"}).has_value(); }, 30s));
     watching = false;
     watcher.join();
     CHECK(most == 1);
@@ -248,7 +247,8 @@ TEST_CASE("row 19: a process that crashes and crashes is restarted by the rules,
   REQUIRE(eventually([&] { return log.count("no ears") == 1; }, 30s));
   auto begin = clock::now();
   REQUIRE(mailroom::terminate_child(sys, "deaf-one", "deaf"));
-  CHECK(clock::now() - begin >= 200ms);
+  if (children_can_be_asked()) // else it is killed at once
+    CHECK(clock::now() - begin >= 200ms);
   auto children = mailroom::which_children(sys, "deaf-one");
   REQUIRE(children);
   CHECK(children->front().phase == mailroom::child_phase::stopped);
