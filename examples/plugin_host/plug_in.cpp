@@ -20,6 +20,7 @@ std::string count_letters(const std::string& text) {
   return std::to_string(text.size()) + " letters";
 }
 
+/// On the wrong input it never comes back: this is the bug that the host is to survive.
 std::string sleep_well(const std::string& text) {
   for (auto forever = text == "wait"; forever;)
     std::this_thread::sleep_for(std::chrono::hours{1});

@@ -165,7 +165,8 @@ TEST_CASE("all that a child wrote before its death is told", "[child_process]") 
   REQUIRE(late.pid() != 0);
   auto held = keeper.start({.program = programs / "child", .arguments = {"print", "here"}},
                            {.on_line = [&](std::string_view, bool) { go.get_future().wait(); }});
-  std::this_thread::sleep_for(500ms);
+  std::this_thread::sleep_for(
+    500ms); // until it has written all and is gone; where that takes longer, the test is only easier
   go.set_value();
   CHECK(late.end() == process_exit{3, 0});
   CHECK(late.lines().size() == 601);
@@ -352,7 +353,7 @@ TEST_CASE("an owner that is killed at any moment leaves nothing running", "[chil
     temporary_directory directory;
     process owner{
       programs / "owner", {"trees", (programs / "child").string(), directory.path().string()}, directory.path()};
-    std::this_thread::sleep_for(std::chrono::milliseconds{random() % 300});
+    std::this_thread::sleep_for(std::chrono::milliseconds{random() % 300}); // the moment at which it is killed
     owner.kill();
     owner.wait();
     INFO("round " << i);

@@ -316,7 +316,7 @@ TEST_CASE("a fork of ours does not keep the keeper busy with children that are g
     return std::chrono::seconds{result.tv_sec} + std::chrono::nanoseconds{result.tv_nsec};
   };
   auto before = used();
-  std::this_thread::sleep_for(300ms);
+  std::this_thread::sleep_for(300ms); // one who spins uses up as much of the processor
   CHECK(used() - before < 100ms);
   kill(heir);
   ::waitpid(static_cast<pid_t>(heir), nullptr, 0);

@@ -147,7 +147,8 @@ TEST_CASE("a child of a process that is about to start waits for it", "[factory]
   world.worker().wait();
   std::string came_of_it;
   std::thread other{[&] { came_of_it = world.start_error(cache_child().with({.ready_within = 20s})); }};
-  std::this_thread::sleep_for(100ms);
+  std::this_thread::sleep_for(
+    100ms); // it looks for the process in vain meanwhile; where it is late, the test is only easier
   world.start_worker();
   other.join();
   CHECK(came_of_it == "it started");
@@ -158,7 +159,7 @@ TEST_CASE("a factory may be offered a moment after its process is there", "[fact
   mailroom::system sys{{.process = "bank", .directory = directory.path()}};
   mailroom::system late{{.process = "late", .directory = directory.path()}};
   std::thread later{[&] {
-    std::this_thread::sleep_for(50ms);
+    std::this_thread::sleep_for(50ms); // the moment by which the factory is late
     CHECK(offer(late, "echo",
                 [](caf::event_based_actor*) { return caf::behavior{[](const number& what) { return what; }}; }));
   }};
@@ -270,7 +271,7 @@ TEST_CASE("a supervisor that was out of sight finds no second instance when it c
   REQUIRE(world.count("born") == 1);
   SECTION("the one who makes is stopped, and found hung") {
     world.worker().stop();
-    std::this_thread::sleep_for(3s * slowness);
+    std::this_thread::sleep_for(3s * slowness); // longer than `hung-after`, by which it is given up
     world.worker().resume();
   }
   SECTION("the one who supervises is stopped, and found hung") {

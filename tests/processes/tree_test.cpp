@@ -189,7 +189,7 @@ TEST_CASE("row 3: a branch that is killed takes its processes along and comes ba
       while (watching) {
         for (auto* name : {"a", "a1", "a2", "b", "b1"})
           most = std::max<std::size_t>(most, all.living(name).size());
-        std::this_thread::sleep_for(2ms);
+        std::this_thread::sleep_for(2ms); // between two looks
       }
     }};
     kill(all.pid("a"));

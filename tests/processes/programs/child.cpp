@@ -32,6 +32,7 @@
 
 namespace {
 
+/// To be there: most are killed meanwhile, which is what they are for.
 void sleep_for(const std::string& seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>{std::stod(seconds)});
 }

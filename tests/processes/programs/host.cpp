@@ -29,7 +29,7 @@ caf::behavior control(caf::event_based_actor* self, mailroom::system* sys) {
       if (what == "stop")
         sys->stop();
       if (what == "sleep")
-        std::this_thread::sleep_for(std::chrono::seconds{argument});
+        std::this_thread::sleep_for(std::chrono::seconds{argument}); // a handler that does not return
       if (what == "heir")
         return test::start_heir(argument);
       if (what == "end-mailbox")

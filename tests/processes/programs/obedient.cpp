@@ -48,7 +48,7 @@ int main(int, char* argv[]) {
     }
     sys.run();
     while (stubborn)
-      std::this_thread::sleep_for(std::chrono::hours{1});
+      std::this_thread::sleep_for(std::chrono::hours{1}); // only a kill ends it
     told.await_clear("hold-end-" + id);
   }
   told.event("-" + id);

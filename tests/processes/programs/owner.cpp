@@ -30,7 +30,7 @@ int be_killed(const std::string& program, const std::string& directory) {
     std::promise<void> ended;
     mailroom::process_spec what{.program = program, .arguments = {"tree", "1", directory}};
     auto child = keeper.start(what, {.on_exit = [&](auto&&) { ended.set_value(); }});
-    std::this_thread::sleep_for(30ms);
+    std::this_thread::sleep_for(30ms); // its whole life
     child->kill();
     ended.get_future().wait();
   }
@@ -43,7 +43,7 @@ int leave_an_heir(const std::string& program, const std::string& directory) {
   keeper.start(what, {.on_started = [&](std::uint32_t) { started.set_value(); }});
   started.get_future().wait();
   test::start_heir(10);
-  std::this_thread::sleep_for(60s);
+  std::this_thread::sleep_for(60s); // until it is killed
   return 0;
 }
 

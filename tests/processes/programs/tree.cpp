@@ -36,7 +36,7 @@ caf::behavior servant(caf::event_based_actor* self) {
     if (what == "quit")
       self->quit(caf::sec::runtime_error);
     if (what == "dawdle")
-      std::this_thread::sleep_for(1h);
+      std::this_thread::sleep_for(1h); // so that a request is open when the process is killed
     return what;
   }};
 }
@@ -96,7 +96,7 @@ int main(int argc, char* argv[]) {
       test::ignore_requests_to_end();
     }
     if (role == "foreign" || role == "descendant")
-      std::this_thread::sleep_for(10min);
+      std::this_thread::sleep_for(10min); // until somebody kills it, which is what they are for
     else
       serve(role, directory);
   } catch (const mailroom::failure& what) {
