@@ -177,8 +177,8 @@ TEST_CASE("all that a child wrote before its death is told", "[child_process]") 
 }
 
 TEST_CASE("a child that writes without end does not keep the others waiting", "[child_process]") {
-  process_keeper keeper;
   std::atomic<std::uint64_t> bytes{0};
+  process_keeper keeper;
   auto flood = keeper.start({.program = programs / "child", .arguments = {"flood"}},
                             {.on_line = [&](std::string_view line, bool) { bytes += line.size(); }});
   REQUIRE(eventually([&] { return bytes > 1'000'000; }, patience));
@@ -187,6 +187,32 @@ TEST_CASE("a child that writes without end does not keep the others waiting", "[
     CHECK(child.end() == process_exit{});
     CHECK(child.lines() == std::vector<std::string>{"here"});
   }
+  flood->kill();
+}
+
+TEST_CASE("a flood of output is kept nowhere, and waits for one who takes it slowly", "[child_process]") {
+  constexpr std::uint64_t much = 96 << 20;
+  constexpr std::uint64_t little = 24 << 20;
+  std::atomic<std::uint64_t> bytes{0};
+  std::atomic<bool> takes_none{false};
+  process_keeper keeper;
+  auto flood =
+    keeper.start({.program = programs / "child", .arguments = {"flood"}}, {.on_line = [&](std::string_view line, bool) {
+                   bytes += line.size();
+                   takes_none.wait(true);
+                 }});
+  REQUIRE(eventually([&] { return bytes > 1'000'000; }, patience));
+  auto before = resident_memory();
+  REQUIRE(before > 0);
+  CHECK(eventually([&] { return bytes > much; }, patience));
+  CHECK(resident_memory() < before + little);
+  takes_none = true;
+  std::this_thread::sleep_for(300ms); // what the child could write meanwhile, were it not held up
+  CHECK(resident_memory() < before + little);
+  takes_none = false;
+  takes_none.notify_all();
+  auto taken = bytes.load();
+  CHECK(eventually([&] { return bytes > taken + 1'000'000; }, patience));
   flood->kill();
 }
 

@@ -240,11 +240,14 @@ TEST_CASE("a guardian keeps none of our memory", "[child_process]") {
     kept child{keeper, shell("sleep 60")};
     REQUIRE(child.pid() != 0);
     auto guardian = parent_of(child.pid());
-    auto kilobytes = [&](const char* field) {
-      auto text = status_of(guardian, field);
+    auto kilobytes = [](pid_t whose, const char* field) {
+      auto text = status_of(whose, field);
       return text.empty() ? 1 << 30 : std::stoi(text);
     };
-    CHECK(eventually([&] { return kilobytes("RssAnon") < 64'000 && kilobytes("RssShmem") == 0; }));
+    // the variables of the program and its libraries stay: many where a sanitizer has its own among them
+    auto most = kilobytes(::getpid(), "RssAnon") - static_cast<int>(much / 1024) * 3 / 4;
+    CHECK(eventually([&] { return kilobytes(guardian, "RssAnon") < most; }));
+    CHECK(eventually([&] { return kilobytes(guardian, "RssShmem") == 0; }));
     child.handle().kill();
     CHECK(child.end() == killed);
   }

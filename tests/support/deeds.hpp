@@ -24,6 +24,9 @@ bool children_can_be_asked();
 /// How much memory this process may have; 0: as much as it likes, or the system does not tell, as Wine.
 std::uint64_t memory_limit();
 
+/// Bytes of this process that are in memory.
+std::uint64_t resident_memory();
+
 /// Sets an event of that number in this process, if there is one. Windows.
 void set_event(std::uint64_t handle);
 

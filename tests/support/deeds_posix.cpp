@@ -48,6 +48,14 @@ std::uint64_t memory_limit() {
   return result.rlim_cur == RLIM_INFINITY ? 0 : result.rlim_cur;
 }
 
+std::uint64_t resident_memory() {
+  std::ifstream file{"/proc/self/statm"};
+  std::uint64_t all = 0;
+  std::uint64_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 void set_event(std::uint64_t) {
   // nop
 }

@@ -5,6 +5,7 @@
 
 #include <windows.h>
 
+#include <psapi.h>
 #include <shellapi.h>
 
 namespace test {
@@ -48,6 +49,12 @@ std::uint64_t memory_limit() {
   ::QueryInformationJobObject(nullptr, JobObjectExtendedLimitInformation, &limits, sizeof(limits), nullptr);
   auto limited = (limits.BasicLimitInformation.LimitFlags & JOB_OBJECT_LIMIT_PROCESS_MEMORY) != 0;
   return limited ? limits.ProcessMemoryLimit : 0;
+}
+
+std::uint64_t resident_memory() {
+  PROCESS_MEMORY_COUNTERS counters{};
+  ::GetProcessMemoryInfo(::GetCurrentProcess(), &counters, sizeof(counters));
+  return counters.WorkingSetSize;
 }
 
 void set_event(std::uint64_t handle) {
