@@ -80,7 +80,7 @@ private:
   };
   using child_ptr = std::unique_ptr<child>;
 
-  // -- requests
+  // -- requests: supervisor_requests.cpp
   void answer_which();
   void answer_count();
   void answer_tree(std::uint32_t milliseconds);
