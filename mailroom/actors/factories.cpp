@@ -3,6 +3,9 @@
 #include <mailroom/actors/factory.hpp>
 #include <mailroom/actors/supervised_tree.hpp>
 #include <mailroom/runtime/codec.hpp>
+#include <mailroom/runtime/process_mailbox.hpp>
+
+#include <algorithm>
 
 namespace mailroom {
 
@@ -20,7 +23,8 @@ struct overdue {
 
 /// About the child as its supervisor names it.
 caf::error refusal(const says::make& what, errc code, std::string why = {}) {
-  return error{code, what.supervisor + what.mailbox.substr(what.mailbox.rfind('/')), std::move(why)}.to_caf();
+  auto id = what.mailbox.substr(what.mailbox.rfind('/') + 1); // all of it where there is no '/'
+  return error{code, what.supervisor + "/" + id, std::move(why)}.to_caf();
 }
 
 } // namespace
@@ -72,6 +76,8 @@ std::string factories::names() const {
 namespace detail {
 
 expected<void> offer(system& sys, child_spec what, std::string takes) {
+  if (sys.stopping())
+    return tl::unexpected{error{errc::shutting_down, what.id()}};
   try {
     return sys.extension<factories>().add(std::move(what), std::move(takes));
   } catch (const failure& known) {
@@ -112,6 +118,7 @@ caf::behavior made_children::behavior() {
   return {
     [this](const says::make& what) { make(what); },
     [this](const says::stop& what) { stop(what); },
+    [this](const says::watch& what) { watch(what); },
     [this](const supervisor_events::child_up& what) { on_up(what); },
     [this](const supervisor_events::child_ended& what) { on_ended(what); },
     [this](const overdue& what) { on_overdue(what.number); },
@@ -122,6 +129,12 @@ void made_children::make(const says::make& what) {
   order fresh{what, self_->current_sender(), self_->make_response_promise()};
   if (!fresh.owner) {
     fresh.whom.deliver(refusal(what, errc::denied, "denied: a child belongs to an actor, and a thread is none"));
+    return;
+  }
+  auto legal = mailbox_name::parse(what.mailbox);
+  if (!legal || what.mailbox.find('/') == std::string::npos || is_reserved(what.mailbox)) {
+    fresh.whom.deliver(refusal(what, errc::invalid_address,
+                               "invalid address: not the mailbox of a supervisor's child: " + what.mailbox));
     return;
   }
   if (sys_.stopping()) {
@@ -191,7 +204,7 @@ void made_children::stop(const says::stop& what) {
   auto found = children_.find(what.mailbox);
   if (found != children_.end() && meant(found->second.of)) {
     auto& it = found->second;
-    it.enders.push_back(std::move(whom));
+    it.of.enders.push_back(std::move(whom));
     if (what.kill)
       it.driver->kill();
     else
@@ -203,6 +216,26 @@ void made_children::stop(const says::stop& what) {
   } else {
     whom.deliver(error{errc::no_such_mailbox, what.mailbox}.to_caf());
   }
+}
+
+void made_children::watch(const says::watch& what) {
+  auto owner = self_->current_sender();
+  auto whom = self_->make_response_promise();
+  auto meant = [&](const order& each) { return each.what.life == what.life && each.owner == owner; };
+  auto early = std::ranges::find_if(unheard_, [&](const unheard& each) { return meant(each.of); });
+  if (early != unheard_.end()) {
+    whom.deliver(early->last);
+    let_go(early->of);
+    unheard_.erase(early);
+    return;
+  }
+  auto found = children_.find(what.mailbox);
+  if (found != children_.end() && meant(found->second.of))
+    found->second.of.enders.push_back(std::move(whom));
+  else if (found != children_.end() && found->second.next && meant(*found->second.next))
+    found->second.next->enders.push_back(std::move(whom));
+  else
+    whom.deliver(error{errc::no_such_mailbox, what.mailbox}.to_caf());
 }
 
 void made_children::on_up(const supervisor_events::child_up& what) {
@@ -224,15 +257,17 @@ void made_children::on_ended(const supervisor_events::child_ended& what) {
     last.subject = why->subject();
     last.cause = why->cause();
   }
-  if (!it->up)
-    it->of.whom.deliver(why.value_or(error{errc::remote_error, {}, "it ended before it was up"}).to_caf());
-  else if (it->of.owner && it->enders.empty())
-    self_->send(caf::actor_cast<caf::actor>(it->of.owner), last);
-  for (auto& each : it->enders)
-    each.deliver(last);
-  let_go(it->of);
   auto mailbox = it->of.what.mailbox;
   auto next = std::move(it->next);
+  auto is_unheard = it->up && it->of.owner && it->of.enders.empty();
+  if (!it->up)
+    it->of.whom.deliver(why.value_or(error{errc::remote_error, {}, "it ended before it was up"}).to_caf());
+  for (auto& each : std::exchange(it->of.enders, {}))
+    each.deliver(last);
+  if (is_unheard)
+    unheard_.push_back({std::move(it->of), std::move(last)});
+  else
+    let_go(it->of);
   children_.erase(mailbox);
   if (next)
     start(mailbox, *std::move(next));
@@ -241,6 +276,7 @@ void made_children::on_ended(const supervisor_events::child_ended& what) {
 /// An owner is gone, or its process, or the connection to it: its children have nobody any more.
 void made_children::on_down(const caf::down_msg& what) {
   auto is_it = [&](const order& each) { return each.owner && each.owner->address() == what.source; };
+  std::erase_if(unheard_, [&](const unheard& each) { return is_it(each.of); });
   for (auto& [mailbox, each] : children_) {
     if (each.next && is_it(*each.next)) {
       each.next->whom.deliver(refusal(each.next->what, errc::cancelled));
@@ -267,6 +303,8 @@ void made_children::end_soon(child& whom) {
 void made_children::let_go(order& whose) {
   if (whose.whom.pending())
     whose.whom.deliver(refusal(whose.what, errc::cancelled));
+  for (auto& each : std::exchange(whose.enders, {}))
+    each.deliver(says::gone{whose.what.life});
   if (auto owner = std::exchange(whose.owner, nullptr))
     self_->demonitor(owner->address());
 }

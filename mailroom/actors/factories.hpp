@@ -47,8 +47,9 @@ private:
   /// A child that somebody wants.
   struct order {
     factory_messages::make what;
-    caf::strong_actor_ptr owner; ///< none: it has gone
-    caf::response_promise whom;  ///< pending until the child is up
+    caf::strong_actor_ptr owner;                 ///< none: it has gone
+    caf::response_promise whom;                  ///< pending until the child is up
+    std::vector<caf::response_promise> enders{}; ///< who is told of its end
   };
 
   struct child {
@@ -57,12 +58,18 @@ private:
     std::unique_ptr<child_driver> driver;
     std::uint64_t number = 0;
     bool up = false;
-    std::vector<caf::response_promise> enders; ///< who asked for its end
-    std::optional<order> next;                 ///< of the same mailbox, when this one has ended
+    std::optional<order> next; ///< of the same mailbox, when this one has ended
+  };
+
+  /// A child that ended before its owner's question for that had come.
+  struct unheard {
+    order of;
+    factory_messages::gone last;
   };
 
   void make(const factory_messages::make& what);
   void stop(const factory_messages::stop& what);
+  void watch(const factory_messages::watch& what);
   void on_up(const supervisor_events::child_up& what);
   void on_ended(const supervisor_events::child_ended& what);
   void on_down(const caf::down_msg& what);
@@ -77,6 +84,7 @@ private:
   system& sys_;
   const factories& factories_;
   std::map<std::string, child> children_; ///< by mailbox
+  std::vector<unheard> unheard_;
   std::uint64_t last_number_ = 0;
 };
 

@@ -42,7 +42,14 @@ struct stop {
   template <class Archive> void serialize(Archive& ar) { ar(CEREAL_NVP(mailbox), CEREAL_NVP(life), CEREAL_NVP(kill)); }
 };
 
-/// A child has ended. To its owner, as a message where nobody asked for it and the child was up.
+/// Tell of a child's end: answered with `gone` when it comes. By its owner, together with `make`; where there is no such child, `no_such_mailbox`.
+struct watch {
+  std::string mailbox;
+  std::uint64_t life = 0;
+  template <class Archive> void serialize(Archive& ar) { ar(CEREAL_NVP(mailbox), CEREAL_NVP(life)); }
+};
+
+/// A child has ended.
 struct gone {
   std::uint64_t life = 0;
   ending how = ending::as_it_should;
@@ -61,4 +68,5 @@ MAILROOM_CLOSED_ENUM(mailroom::errc, invalid_address, shutting_down)
 MAILROOM_MESSAGE(mailroom::factory_messages::make, "mailroom.factory.make")
 MAILROOM_MESSAGE(mailroom::factory_messages::made, "mailroom.factory.made")
 MAILROOM_MESSAGE(mailroom::factory_messages::stop, "mailroom.factory.stop")
+MAILROOM_MESSAGE(mailroom::factory_messages::watch, "mailroom.factory.watch")
 MAILROOM_MESSAGE(mailroom::factory_messages::gone, "mailroom.factory.gone")

@@ -6,7 +6,9 @@
 #include <mailroom/runtime/process_mailbox.hpp>
 #include <mailroom/runtime/this_process.hpp>
 
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 namespace mailroom {
 
@@ -16,7 +18,7 @@ namespace {
 constexpr std::chrono::milliseconds first_pause{1};
 constexpr std::chrono::milliseconds longest_pause{10};
 
-/// How long a process that was asked by message may take before it is asked by signal too, where its grace says nothing.
+/// How long a process that was asked by message may take to hear it before it is asked by signal too, where its grace says nothing.
 constexpr std::chrono::milliseconds longest_asking{5000};
 
 std::string words(const process_exit& how) {
@@ -55,9 +57,9 @@ caf::behavior process_watch::make_behavior() {
     [this](const process_events::ask_to_end&) { ask(); },
     [this](const process_events::kill&) { process_->kill(); },
     [this](const process_events::greet_again&) { greet(); },
-    [this](const process_events::asked_for_long&) { process_->ask_to_end(); },
-    [this](const process_events::gone_for_long&) {
-      if (!asked_ && !failure_)
+    [this](const process_events::asked_for_long&) { ask_by_message(false); },
+    [this](const process_events::gone_for_long& what) {
+      if (what.which == losses_ && !asked_ && !failure_)
         fail({errc::process_down, context_.id, "it cannot be reached any more, and does not end"});
     },
   };
@@ -87,7 +89,7 @@ process_spec process_watch::completed_spec() const {
     tell(process_variable, context_.id);
     tell(parent_variable, context_.sys.process());
     tell(parent_pid_variable, std::to_string(this_process_id()));
-    tell("MAILROOM_DIR", context_.sys.directory().string());
+    tell("MAILROOM_DIR", std::filesystem::absolute(context_.sys.directory()).string()); // it may run in another one
   } else {
     // what this process was told itself is not meant for programs that others start
     for (auto* variable : {process_variable, parent_variable, parent_pid_variable})
@@ -123,11 +125,19 @@ void process_watch::on_started(std::uint32_t pid) {
 void process_watch::greet() {
   if (over_ || failure_)
     return;
-  request(mailbox(), context_.spec->options().ready_within, greet_process{})
-    .then([this] { answered(); }, [this](const caf::error& why) { not_answered(error{why}); });
+  request(mailbox(), context_.spec->ready_within(), greet_process{})
+    .then([this](std::uint32_t parent_pid) { answered(parent_pid); },
+          [this](const caf::error& why) { not_answered(error{why}); });
 }
 
-void process_watch::answered() {
+void process_watch::answered(std::uint32_t parent_pid) {
+  if (over_ || failure_)
+    return;
+  if (parent_pid != this_process_id()) {
+    greet_later(); // one of that name, but not ours: ours waits for the name, and ends where it does not get it
+    return;
+  }
+  ++losses_;
   pause_ = first_pause;
   watched_ = mailbox();
   monitor(watched_);
@@ -136,13 +146,21 @@ void process_watch::answered() {
 }
 
 void process_watch::not_answered(const error& why) {
-  auto may_come = why.code() == errc::no_such_process || why.code() == errc::process_down
-                  || why.code() == errc::no_such_mailbox || why.code() == errc::shutting_down;
-  if (!may_come) {
-    fail(why);
-    return;
+  switch (why.code()) {
+    case errc::no_such_process:
+    case errc::process_down:
+    case errc::no_such_mailbox:
+    case errc::shutting_down:
+    case errc::overloaded:
+      greet_later();
+      break;
+    default:
+      fail(why);
   }
-  // before it is up, its supervisor knows how long to wait
+}
+
+/// Before it is up its supervisor knows how long to wait, and later `lost`.
+void process_watch::greet_later() {
   delayed_send(this, pause_, process_events::greet_again{});
   pause_ = std::min(2 * pause_, longest_pause);
 }
@@ -152,12 +170,13 @@ void process_watch::lost(const error& why) {
   watched_ = nullptr;
   if (over_ || failure_)
     return;
-  if (why.why_down() == down_cause::hung)
+  if (why.why_down() == down_cause::hung) {
     fail(why);
-  else if (why.why_down() == down_cause::disconnected)
-    greet(); // it lives: it may come back
-  else       // it has ended, or is about to: the keeper tells
-    delayed_send(this, context_.spec->options().ready_within, process_events::gone_for_long{});
+    return;
+  }
+  // it may have ended, which the keeper tells; or it was another one of its name; or it comes back
+  delayed_send(this, context_.spec->ready_within(), process_events::gone_for_long{++losses_});
+  greet();
 }
 
 void process_watch::fail(error why) {
@@ -171,9 +190,24 @@ void process_watch::ask() {
     process_->ask_to_end();
     return;
   }
-  request(mailbox(), longest_asking, stop_process{}).then([] {}, [this](const caf::error&) { process_->ask_to_end(); });
-  auto half = context_.spec->shutdown().grace() / 2;
-  delayed_send(this, std::min(half, longest_asking), process_events::asked_for_long{});
+  ask_by_message(true);
+}
+
+/// Where nobody is in `run`, nor was, the message may stay unseen, and a signal is all that is left. One who has heard it is not signalled: that would
+/// end the program in the middle of its own end.
+void process_watch::ask_by_message(bool again) {
+  auto patience = std::clamp(context_.spec->shutdown().grace() / 2, std::chrono::milliseconds{1}, longest_asking);
+  request(mailbox(), patience, stop_process{})
+    .then(
+      [=, this](bool heard) {
+        if (heard)
+          return;
+        if (again)
+          delayed_send(this, patience, process_events::asked_for_long{});
+        else
+          process_->ask_to_end();
+      },
+      [this](const caf::error&) { process_->ask_to_end(); });
 }
 
 void process_watch::on_ended(const expected<process_exit>& how) {

@@ -26,7 +26,9 @@ struct kill {};
 /// To itself, after a while.
 struct greet_again {};
 struct asked_for_long {};
-struct gone_for_long {};
+struct gone_for_long {
+  std::uint64_t which;
+};
 
 } // namespace process_events
 
@@ -42,11 +44,13 @@ private:
   void begin();
   void on_started(std::uint32_t pid);
   void greet();
-  void answered();
+  void answered(std::uint32_t parent_pid);
   void not_answered(const error& why);
+  void greet_later();
   void lost(const error& why);
   void fail(error why);
   void ask();
+  void ask_by_message(bool again);
   void on_ended(const expected<process_exit>& how);
 
   const process_spec& spec() const { return std::get<child_spec::process>(context_.spec->kind()).what; }
@@ -59,6 +63,7 @@ private:
   std::shared_ptr<child_process> process_;
   std::chrono::milliseconds pause_; ///< before the next greeting
   caf::actor watched_;
+  std::uint64_t losses_ = 0; ///< how often sight of it was lost, or regained
   bool up_ = false;
   bool asked_ = false;
   bool over_ = false;

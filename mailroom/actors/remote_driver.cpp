@@ -27,6 +27,9 @@ struct end_child {
 };
 struct abandon_child {};
 struct try_again {};
+struct watch_again {
+  std::uint64_t life;
+};
 
 } // namespace
 
@@ -35,6 +38,7 @@ struct try_again {};
 template <> struct caf::allowed_unsafe_message_type<mailroom::end_child> : std::true_type {};
 template <> struct caf::allowed_unsafe_message_type<mailroom::abandon_child> : std::true_type {};
 template <> struct caf::allowed_unsafe_message_type<mailroom::try_again> : std::true_type {};
+template <> struct caf::allowed_unsafe_message_type<mailroom::watch_again> : std::true_type {};
 
 namespace mailroom {
 
@@ -59,7 +63,6 @@ public:
     set_error_handler([](caf::scheduled_actor*, caf::error&) {});
     attempt();
     return {
-      [this](const says::gone& what) { on_gone(what); },
       [this](const end_child& what) { on_end(what.kill); },
       [this](const abandon_child&) {
         if (state_ != state::pausing)
@@ -69,6 +72,10 @@ public:
       [this](const try_again&) {
         if (state_ == state::pausing)
           attempt();
+      },
+      [this](const watch_again& what) {
+        if (concerns(what.life))
+          hear_of_end();
       },
     };
   }
@@ -95,6 +102,29 @@ private:
           if (state_ == state::asked && mine == setup_.what.life)
             on_refused(error{why});
         });
+    hear_of_end();
+  }
+
+  /// Whether what was asked for a life still matters.
+  bool concerns(std::uint64_t life) const {
+    return life == setup_.what.life && (state_ == state::asked || state_ == state::up);
+  }
+
+  /// A request that stands for as long as the child lives: a message could be lost where the queue to this process is full, and an answer is not.
+  void hear_of_end() {
+    auto mine = setup_.what.life;
+    request(setup_.factories, caf::infinite, says::watch{setup_.what.mailbox, mine})
+      .then([this](const says::gone& what) { on_gone(what); },
+            [this, mine](const caf::error& what) {
+              error why{what};
+              if (!concerns(mine))
+                return;
+              if (why.code() == errc::overloaded)
+                delayed_send(this, longest_pause, watch_again{mine});
+              else if (state_ == state::up && why.code() == errc::no_such_mailbox)
+                end({ending::failed, error{errc::remote_error, {}, "it has ended, and nobody heard how"}});
+              // of everything else that can be wrong we hear by the monitor, or by the answer to `make`
+            });
   }
 
   void on_lost(const error& why) {
@@ -172,10 +202,13 @@ private:
   void tell_to_stop(bool kill) {
     request(setup_.factories, caf::infinite, says::stop{setup_.what.mailbox, setup_.what.life, kill})
       .then([this](const says::gone& what) { on_gone(what); },
-            [this](const caf::error& why) {
-              // gone already; of everything else that can be wrong we hear by the monitor
-              if (state_ == state::up && error{why}.code() == errc::no_such_mailbox)
-                end({});
+            [this, kill](const caf::error& why) {
+              // of what is not treated here we hear by the monitor
+              auto code = error{why}.code();
+              if (code == errc::overloaded && state_ != state::ended)
+                delayed_send(this, longest_pause, end_child{kill});
+              else if (code == errc::no_such_mailbox && state_ == state::up)
+                end({}); // gone already
             });
   }
 
@@ -207,7 +240,7 @@ public:
     auto& sys = context_.sys;
     auto supervisor = sys.process() + "/" + context_.mailbox.substr(0, context_.mailbox.rfind('/'));
     // a little less than the supervisor's own patience: we know better why
-    auto patience = context_.spec->options().ready_within;
+    auto patience = context_.spec->ready_within();
     auto give_up =
       clock::now() + patience - std::min<std::chrono::milliseconds>(patience / 10, std::chrono::milliseconds{200});
     remote_setup setup{{what.factory, context_.mailbox, supervisor, 0, arguments(what)},
@@ -224,7 +257,10 @@ public:
   void kill() override { caf::anon_send(life_, end_child{true}); }
 
   /// The other process may have to be found hung first.
-  std::chrono::milliseconds kill_takes() const override { return std::chrono::seconds{5}; }
+  std::chrono::milliseconds kill_takes() const override {
+    auto& settings = context_.sys.settings();
+    return settings.hung_after + settings.heartbeat + std::chrono::seconds{1};
+  }
 
   bool is_supervisor() const override { return *is_supervisor_; }
 

@@ -21,6 +21,7 @@ std::chrono::milliseconds backoff_state::next(std::chrono::milliseconds ran, dou
     pause_ = rules_.first;
   else
     pause_ = pause_ > most / 2 ? most : 2 * pause_;
+  pause_ = std::min(pause_, longest_time);
   auto factor = 1 + rules_.jitter * (2 * chance - 1);
   return std::chrono::milliseconds{std::llround(static_cast<double>(pause_.count()) * factor)};
 }

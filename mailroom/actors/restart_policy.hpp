@@ -3,6 +3,7 @@
 
 #include <mailroom/export.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -29,10 +30,15 @@ enum class restart : std::uint8_t {
 /// Whether a supervisor ends, without failing, when `significant` children have ended as they should. (OTP 24.)
 enum class auto_shutdown : std::uint8_t { never, any_significant, all_significant };
 
+/// What is longer means for ever, and is taken for this: a point of time so far ahead can still be reckoned with.
+inline constexpr std::chrono::milliseconds longest_time = std::chrono::hours{24 * 3650};
+
 /// How a child is stopped: asked, and killed when it takes longer than `grace`. (OTP: shutdown.)
 class shutdown {
 public:
-  static constexpr shutdown within(std::chrono::milliseconds grace) noexcept { return shutdown{grace}; }
+  static constexpr shutdown within(std::chrono::milliseconds grace) noexcept {
+    return shutdown{std::min(grace, longest_time)};
+  }
   static constexpr shutdown brutal_kill() noexcept { return shutdown{std::chrono::milliseconds{0}}; }
   static constexpr shutdown infinity() noexcept { return shutdown{std::chrono::milliseconds::max()}; }
 
@@ -47,7 +53,7 @@ private:
 };
 
 /// The pause before a restart: `first`, doubled with each restart in a row up to `most`, and each by chance up to `jitter` of it longer or
-/// shorter, so that many do not come back at once. A child that ran for `quiet` begins anew with `first`.
+/// shorter, so that many do not come back at once. A child that ran for `quiet` begins anew with `first`. At most `longest_time`.
 struct backoff {
   std::chrono::milliseconds first{0};
   std::chrono::milliseconds most{0};
@@ -60,7 +66,8 @@ class MAILROOM_EXPORT restart_history {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  restart_history(unsigned intensity, std::chrono::milliseconds period) : intensity_{intensity}, period_{period} {}
+  restart_history(unsigned intensity, std::chrono::milliseconds period)
+    : intensity_{intensity}, period_{std::min(period, longest_time)} {}
 
   /// Counts one at `now`, which does not go back. False: more than `intensity` within `period`.
   bool add(time_point now);

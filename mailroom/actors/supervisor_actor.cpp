@@ -104,6 +104,7 @@ void supervisor_actor::on_up(const supervisor_events::child_up& what) {
   it->where = what.where;
   it->deadline.reset();
   it->forget = it->forget && it->must_end();
+  it->why = cause::restart; // whatever starts it from here on
   tell_event(*it, supervision::up, it->up_since - it->down_since);
   for (auto& each : std::exchange(it->when_up, {}))
     each.deliver(describe(*it));
@@ -152,12 +153,18 @@ void supervisor_actor::on_ended(const supervisor_events::child_ended& what) {
 void supervisor_actor::on_exit_message(const caf::exit_msg& what) {
   if (!what.reason || what.reason == caf::exit_reason::normal)
     return;
-  auto source = what.source.id();
+  auto source = what.source ? what.source.id() : caf::invalid_actor_id;
   auto is_it = [&](auto& each) { return each.second->life->actor() == source; };
-  if (source != 0
+  if (source != caf::invalid_actor_id
       && (std::find(former_.begin(), former_.end(), source) != former_.end()
           || std::any_of(by_life_.begin(), by_life_.end(), is_it)))
     return; // a child that is linked: what it means is the rules' matter
+  if (what.reason.category() != caf::atom("exit")) {
+    // not an order, but somebody's failure, who is linked: a child of another process, or a stranger
+    say(level::warning,
+        full(name_) + " goes on, though one that is linked to it failed: " + to_string(error{what.reason}));
+    return;
+  }
   shut_down(what.reason);
   act();
 }
@@ -184,7 +191,7 @@ void supervisor_actor::on_deadline(child& whom) {
     return;
   if (whom.stopping == stage::none) {
     whom.too_late = error{errc::timeout, full(mailbox_of(whom.id)),
-                          "it was not up within " + in_milliseconds(whom.spec->options().ready_within)};
+                          "it was not up within " + in_milliseconds(whom.spec->ready_within())};
     kill(whom);
   } else if (whom.stopping == stage::asked) {
     say(level::info, full(mailbox_of(whom.id)) + " did not end within " + in_milliseconds(whom.spec->shutdown().grace())
@@ -280,7 +287,8 @@ void supervisor_actor::restart_children(std::size_t first, std::size_t last, clo
     each.recycle = each.life != nullptr;
     each.forget = false;
     each.not_before = not_before;
-    if (!starting_ || each.why != cause::first || each.up || each.restarts != 0)
+    each.at_once = false;
+    if (!starting_ || each.why != cause::first)
       each.why = cause::restart;
   }
 }
@@ -358,7 +366,7 @@ void supervisor_actor::start_next() {
 void supervisor_actor::start(child& whom) {
   whom.number = ++last_life_;
   whom.too_late.reset();
-  whom.deadline = clock::now() + whom.spec->options().ready_within;
+  whom.deadline = clock::now() + whom.spec->ready_within();
   wake_at(*whom.deadline);
   if (whom.why == cause::restart)
     ++whom.restarts;

@@ -12,6 +12,12 @@ shutdown child_spec::shutdown() const noexcept {
   return shutdown::within(std::chrono::milliseconds{5000});
 }
 
+std::chrono::milliseconds child_spec::ready_within() const noexcept {
+  if (options_.ready_within)
+    return std::min(*options_.ready_within, longest_time);
+  return std::holds_alternative<supervisor>(kind_) ? longest_time : std::chrono::milliseconds{10'000};
+}
+
 namespace {
 
 /// Goes through a tree of specifications and stops at the first that is wrong.
@@ -68,7 +74,7 @@ private:
 
   static std::string options_of(const child_spec& child, const supervisor_spec& its) {
     auto& options = child.options();
-    if (options.ready_within.count() <= 0)
+    if (child.ready_within().count() <= 0)
       return "ready_within must be longer than nothing";
     if (child.shutdown().grace().count() < 0)
       return "the grace of shutdown must not be below nothing";

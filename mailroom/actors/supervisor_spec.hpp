@@ -26,8 +26,9 @@ struct child_options {
   /// Its end counts for `supervisor_spec::auto_shutdown`. Not for permanent children.
   bool significant = false;
 
-  /// How long it may take to be up; then its start has failed, and it is killed.
-  std::chrono::milliseconds ready_within{10'000};
+  /// How long it may take to be up; then its start has failed, and it is killed. None: 10 s, and for supervisors of this process for ever, since each
+  /// of their children has its own time.
+  std::optional<std::chrono::milliseconds> ready_within{};
 };
 
 /// One child. Made by `actor_child`, `process_child`, `remote_child` and `supervisor_child`.
@@ -74,6 +75,9 @@ public:
 
   /// How it is stopped, with the default of its kind.
   mailroom::shutdown shutdown() const noexcept;
+
+  /// How long it may take to be up, with the default of its kind; at most `longest_time`.
+  std::chrono::milliseconds ready_within() const noexcept;
 
 private:
   std::string id_;

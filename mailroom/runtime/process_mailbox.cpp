@@ -9,20 +9,20 @@ bool is_reserved(std::string_view mailbox) noexcept {
 }
 
 caf::behavior serve_process(caf::event_based_actor* self, const std::string& process, run_gate& gate,
-                            const std::string& parent) {
+                            const origin& from) {
   self->set_exit_handler([](caf::scheduled_actor*, caf::exit_msg&) {}); // it stays until the goodbye
   return {
-    [=, &gate](const stop_process&) {
-      auto from = self->current_sender(); // a promise takes it away
+    [=, &gate, parent = from.parent()](const stop_process&) {
+      auto sender = self->current_sender(); // a promise takes it away
       auto whom = self->make_response_promise();
-      auto* handle = from ? dynamic_cast<remote_mailbox*>(from->get()) : nullptr;
+      auto* handle = sender ? dynamic_cast<remote_mailbox*>(sender->get()) : nullptr;
       if (parent.empty() || handle == nullptr || handle->target().process() != parent)
         return whom.deliver(
           error{errc::denied, process, "denied: only the process that started it may stop it"}.to_caf());
-      whom.deliver(caf::unit); // while there is a connection
+      whom.deliver(gate.was_awaited()); // while there is a connection
       gate.open();
     },
-    [](const greet_process&) {},
+    [pid = from.parent_pid()](const greet_process&) { return pid; },
   };
 }
 

@@ -87,7 +87,10 @@ public:
       throw failure{system_failure("eventfd", "run")};
   }
 
-  void wait() override {
+  void open() noexcept override { open_gate(event_.get()); }
+
+private:
+  void block() override {
     signal_watch watch{event_.get()};
     pollfd waiting{event_.get(), POLLIN, 0};
     while (::poll(&waiting, 1, -1) < 1) {
@@ -95,9 +98,6 @@ public:
     }
   }
 
-  void open() noexcept override { open_gate(event_.get()); }
-
-private:
   file_descriptor event_;
 };
 

@@ -87,14 +87,14 @@ public:
       throw failure{system_failure("CreateEvent", "run")};
   }
 
-  void wait() override {
+  void open() noexcept override { ::SetEvent(event_.get()); }
+
+private:
+  void block() override {
     console_watch watch{event_.get()};
     ::WaitForSingleObject(event_.get(), INFINITE);
   }
 
-  void open() noexcept override { ::SetEvent(event_.get()); }
-
-private:
   handle event_;
 };
 

@@ -277,7 +277,7 @@ private:
     try {
       // before anybody can ask for it
       spawn_service(*mailbox_name::parse(process_mailbox), [this](caf::event_based_actor* self) {
-        return serve_process(self, where_.process.str(), *gate_, origin_->parent());
+        return serve_process(self, where_.process.str(), *gate_, *origin_);
       });
       or_throw(hub_->peers().listen());
     } catch (...) {
@@ -389,6 +389,10 @@ std::vector<std::string> system::stop(std::chrono::milliseconds bound) {
 
 const std::string& system::process() const noexcept {
   return parts_->hub().process().str();
+}
+
+const config& system::settings() const noexcept {
+  return parts_->hub().settings();
 }
 
 const std::filesystem::path& system::directory() const noexcept {

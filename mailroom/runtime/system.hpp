@@ -265,6 +265,9 @@ public:
 
   // -- for what is built on top --------------------------------------------------------------------------------------------------
 
+  /// What the system was made with, completed by what it found: the process's name, the runtime directory.
+  const config& settings() const noexcept;
+
   /// Writes a line where the system's own go. Any thread.
   void log(level value, std::string text);
 

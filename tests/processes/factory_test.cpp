@@ -3,9 +3,12 @@
 #include <processes/world.hpp>
 
 #include <mailroom/actors/factory.hpp>
+#include <mailroom/actors/factory_messages.hpp>
 #include <mailroom/actors/supervisor.hpp>
 
 #include <support/messages.hpp>
+
+#include <future>
 
 using namespace test;
 using namespace mailroom;
@@ -88,6 +91,17 @@ std::string eventually_answered(mailroom::system& sys, const std::string& mailbo
     },
     20s);
   return result;
+}
+
+/// Until no message more is taken.
+bool fill_the_way_to(mailroom::system& sys, const std::string& mailbox) {
+  text much{std::string(1 << 20, 'x')};
+  return eventually(
+    [&] {
+      auto sent = sys.try_send(mailbox, much);
+      return !sent && sent.error().code() == errc::overloaded;
+    },
+    20s);
 }
 
 child_spec cache_child() {
@@ -176,6 +190,55 @@ TEST_CASE("a mailbox that somebody else has is not taken from him", "[factory]")
   REQUIRE(sys.wait_for("boss/control", 20s));
   CHECK(world.start_error(cache_child()) == "bank/root/cache: name taken: worker-1/root/cache is a child of boss/root");
   CHECK(eventually_answered(sys, "worker-1/root/cache") == "hello lru 7");
+}
+
+TEST_CASE("who asks for a child in a mailbox that is no child's is refused, and others are served", "[factory]") {
+  IN_BOTH_WAYS();
+  for (auto* mailbox : {"x", "", "mailroom/x", "a b/c"}) {
+    CAPTURE(mailbox);
+    caf::scoped_actor self{sys.actors()};
+    std::string answer = "it was made";
+    factory_messages::make order{"plain", mailbox, "bank/root", 1, {}};
+    self->request(sys.mailbox("worker-1/mailroom/factories"), 20s, order)
+      .receive([](const factory_messages::made&) {},
+               [&](const caf::error& why) { answer = mailroom::to_string(mailroom::error{why}); });
+    CHECK_THAT(answer, Catch::Matchers::Contains("invalid address: not the mailbox of a supervisor's child: "));
+  }
+  CHECK(world.start_error(cache_child()) == "it started");
+}
+
+TEST_CASE("the end of a child reaches its supervisor though the way there is full", "[factory]") {
+  IN_BOTH_WAYS();
+  std::atomic<int> born{0};
+  REQUIRE(offer(sys, "cache", [&born](caf::event_based_actor* self, const std::string&, std::int64_t) {
+    ++born;
+    return caf::behavior{[self](const number&) { self->quit(caf::sec::runtime_error); }};
+  }));
+  auto boss = world.start("boss", {"supervise=bank"});
+  REQUIRE(sys.wait_for("boss/control", 20s));
+  REQUIRE(eventually([&] { return born == 1; }, 20s));
+  boss.stop();
+  REQUIRE(fill_the_way_to(sys, "boss/control"));
+  REQUIRE(sys.send("bank/root/cache", number{1}));
+  CHECK(eventually(
+    [&] { return failure_of(sys.request<number>("bank/root/cache", number{1})).code() == errc::no_such_mailbox; },
+    20s));
+  boss.resume();
+  CHECK(eventually([&] { return born == 2; }, 20s));
+}
+
+TEST_CASE("a child is told to end though the way there was full", "[factory]") {
+  IN_BOTH_WAYS();
+  auto patient = cache_child().with({.shutdown = shutdown::infinity()});
+  auto root = supervise(sys, "root", {.children = {patient}});
+  REQUIRE(root);
+  world.worker().stop();
+  REQUIRE(fill_the_way_to(sys, "worker-1/control"));
+  auto ended = std::async(std::launch::async, [&] { return terminate_child(sys, "root", "cache"); });
+  std::this_thread::sleep_for(100ms); // in which it is told in vain; where it is late, the test is only easier
+  world.worker().resume();
+  CHECK(ended.get());
+  CHECK(world.count("living") == 0);
 }
 
 TEST_CASE("factories have names of their own", "[factory]") {

@@ -32,7 +32,8 @@ std::string ask_to_stop(mailroom::system& sys, const std::string& process) {
   caf::scoped_actor self{sys.actors()};
   std::string result;
   self->request(sys.mailbox(process + "/mailroom"), 10s, mailroom::stop_process{})
-    .receive([&] { result = "yes"; }, [&](const caf::error& why) { result = to_string(mailroom::error{why}); });
+    .receive([&](bool heard) { result = heard ? "yes" : "yes, but nobody runs"; },
+             [&](const caf::error& why) { result = to_string(mailroom::error{why}); });
   return result;
 }
 

@@ -520,3 +520,21 @@ TEMPLATE_LIST_TEST_CASE("a system that stops stops its supervisors in their orde
   CHECK(world.sys().stop(20s).empty());
   CHECK(world.events() == strings{"+a", "+b", "+c", "+d", "-d", "-c", "-b", "-a"});
 }
+
+TEMPLATE_LIST_TEST_CASE("a child that is being terminated and is taken along by a sibling ends before any other starts",
+                        "[supervisor]", supervised_worlds) {
+  TestType world;
+  root top{world, three(world, mr::strategy::one_for_all)};
+  world.hold_ends("a");
+  auto ended = std::async(std::launch::async, [&] { return mr::terminate_child(world.sys(), "root", "a"); });
+  REQUIRE(comes_true([&] { return world.phases() == "stopping up up"; }));
+  world.forget_events();
+  world.tell("root/b", "crash");
+  REQUIRE(comes_true([&] { return world.phases() == "stopping restarting restarting"; }));
+  world.release("a");
+  CHECK(ended.get());
+  REQUIRE(comes_true([&] { return world.phases() == "up up up"; }));
+  auto all = world.events();
+  REQUIRE(all.size() >= 4);
+  CHECK(strings(all.end() - 4, all.end()) == strings{"-a", "+a", "+b", "+c"});
+}

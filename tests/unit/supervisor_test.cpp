@@ -308,6 +308,66 @@ TEST_CASE("a supervisor of another system is asked by its address", "[supervisor
   CHECK_FALSE(mr::start_child(other, "bank/root", world.child("a")));
 }
 
+TEST_CASE("an actor of another system can tell a supervisor to end", "[supervisor]") {
+  actors_here world;
+  mr::system other{{.process = "teller", .directory = world.sys().directory()}};
+  root top{world, three(world, mr::strategy::one_for_one)};
+  world.forget_events();
+  SECTION("without saying who it is") {
+    caf::anon_send_exit(other.mailbox("bank/root"), caf::exit_reason::user_shutdown);
+  }
+  SECTION("by its name") {
+    caf::scoped_actor self{other.actors()};
+    self->send_exit(other.mailbox("bank/root"), caf::exit_reason::user_shutdown);
+  }
+  CHECK(top.wait() == "user_shutdown");
+  CHECK(world.events() == strings{"-c", "-b", "-a"});
+}
+
+TEST_CASE("a failure is no order, whoever is linked to the supervisor", "[supervisor]") {
+  actors_here world;
+  mr::system other{{.process = "teller", .directory = world.sys().directory()}};
+  root top{world, three(world, mr::strategy::one_for_one)};
+  other.spawn(
+    "friend",
+    [](caf::event_based_actor* self, const caf::actor& to) {
+      self->link_to(to);
+      return caf::behavior{[](bool) { throw std::runtime_error{"it broke"}; }};
+    },
+    other.mailbox("bank/root"));
+  REQUIRE(other.request<std::vector<mr::child_info>>("bank/root", mr::ask::which_children{})); // behind the link
+  REQUIRE(other.send("teller/friend", true));
+  auto told = [](const std::string& line) {
+    return line.find("bank/root goes on, though one that is linked to it failed: ") != std::string::npos;
+  };
+  CHECK(comes_true([&] {
+    auto all = world.lines();
+    return std::any_of(all.begin(), all.end(), told);
+  }));
+  CHECK(world.phases() == "up up up");
+}
+
+TEST_CASE("times may be as long as numbers go", "[supervisor]") {
+  actors_here world;
+  constexpr auto ever = std::chrono::milliseconds::max();
+  mr::supervisor_spec spec{
+    .intensity = 1,
+    .period = ever,
+    .backoff = {.first = 1ms, .most = ever, .quiet = ever},
+    .children = {world.child("a", {.shutdown = mr::shutdown::within(ever - 1ms), .ready_within = ever})}};
+  root top{world, spec};
+  world.tell("root/a", "crash");
+  CHECK(comes_true([&] { return world.births("a") == 2; }));
+  CHECK(world.phases() == "up");
+  world.forget_events();
+  world.hold_ends("a");
+  auto ended = std::async(std::launch::async, [&] { return mr::terminate_child(world.sys(), "root", "a"); });
+  std::this_thread::sleep_for(20ms); // in which it could be killed
+  world.release("a");
+  CHECK(ended.get());
+  CHECK(world.events() == strings{"-a"});
+}
+
 TEST_CASE("a stop while children start ends them, and supervise says so", "[supervisor]") {
   actors_here world;
   world.hold_starts("b");

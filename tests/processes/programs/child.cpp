@@ -11,8 +11,10 @@
 //     heir SECONDS              starts a child that inherits what it can; prints its pid
 //     tree DEPTH DIRECTORY      is a file in the directory, named by its pid, starts a descendant that does the same with DEPTH - 1, and sleeps
 //     set-event HANDLE          on Windows
+//     system                    can be reached as a process of mailroom, and never runs
 //     eat MEGABYTES             one after the other; exits with 3 where it does not get them
 
+#include <mailroom/runtime/system.hpp>
 #include <mailroom/runtime/this_process.hpp>
 
 #include <support/deeds.hpp>
@@ -98,6 +100,8 @@ private:
     if (what == "flood")
       for (;;)
         print_lines(1000, 100);
+    if (what == "system")
+      system_.emplace();
     if (what == "variable")
       print_variable(next());
     if (what == "directory")
@@ -142,6 +146,7 @@ private:
 
   std::vector<std::string> all_;
   std::size_t at_ = 0;
+  std::optional<mailroom::system> system_;
 };
 
 } // namespace
