@@ -93,15 +93,18 @@ std::string eventually_answered(mailroom::system& sys, const std::string& mailbo
   return result;
 }
 
-/// Until no message more is taken.
+/// Until not even a short message is taken any more.
 bool fill_the_way_to(mailroom::system& sys, const std::string& mailbox) {
-  text much{std::string(1 << 20, 'x')};
-  return eventually(
-    [&] {
-      auto sent = sys.try_send(mailbox, much);
-      return !sent && sent.error().code() == errc::overloaded;
-    },
-    20s);
+  auto fill = [&](std::size_t size) {
+    text one{std::string(size, 'x')};
+    return eventually(
+      [&] {
+        auto sent = sys.try_send(mailbox, one);
+        return !sent && sent.error().code() == errc::overloaded;
+      },
+      20s);
+  };
+  return fill(1 << 20) && fill(1 << 14) && fill(256) && fill(1);
 }
 
 child_spec cache_child() {
