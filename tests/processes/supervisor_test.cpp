@@ -1,6 +1,7 @@
 // Supervisors, with children that are processes.
 
 #include <processes/obedient_processes.hpp>
+#include <support/environment.hpp>
 #include <support/leak_check.hpp>
 
 namespace test {
@@ -71,6 +72,15 @@ TEST_CASE("a process that was killed comes back, and the reason names the signal
   test::kill(world.children()[0].pid);
   REQUIRE(comes_true([&] { return world.births("a") == 2 && world.phases() == "up"; }));
   CHECK(world.lines().count("bank/root/a: " + std::string{killed_in_words}) == 1);
+}
+
+TEST_CASE("a second life beside the first would be noticed", "[supervisor][process]") {
+  processes world; // what the cases for all worlds rely on
+  root top{world, {.children = {world.child("a")}}};
+  environment_variable name{"MAILROOM_PROCESS", "a"};
+  process second{programs / "obedient", {world.files().string()}, world.sys().directory()};
+  second.wait();
+  CHECK(world.events() == strings{"+a", "two lives"});
 }
 
 TEST_CASE("a supervisor that gives up ends its process with exit code 69, which the one above sees",

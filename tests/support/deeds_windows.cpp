@@ -61,6 +61,12 @@ void set_event(std::uint64_t handle) {
   ::SetEvent(reinterpret_cast<HANDLE>(static_cast<std::uintptr_t>(handle)));
 }
 
+bool hold_for_life(const std::filesystem::path& file) {
+  auto* held = ::CreateFileW(file.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL,
+                             nullptr); // nobody else opens it meanwhile
+  return held != INVALID_HANDLE_VALUE;
+}
+
 int processes_with(std::string_view) {
   return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <mailroom/mailroom.hpp>
 
+#include <support/deeds.hpp>
 #include <support/obedient_process.hpp>
 #include <support/supervised.hpp>
 
@@ -32,6 +33,10 @@ int main(int, char* argv[]) {
   if (name == nullptr)
     return 2;
   std::string id{name};
+  if (!test::hold_for_life(told.path("life-" + id))) {
+    told.event("two lives");
+    return 5;
+  }
   told.await_clear("hold-start-" + id);
   if (auto left = told.number("fail-" + id); left > 0) {
     told.number("fail-" + id, left - 1);
