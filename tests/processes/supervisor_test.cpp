@@ -41,6 +41,41 @@ TEST_CASE("exit codes and signals are reasons, and 0 is as it should be", "[supe
   CHECK(world.lines().count("well") == 0);
 }
 
+TEST_CASE("who watches is told exit code and signal as such", "[supervisor][process]") {
+  processes world;
+  std::mutex mutex;
+  std::map<std::string, std::optional<mr::error>> ends;
+  auto note = [&](const mr::supervision_event& event) {
+    std::lock_guard guard{mutex};
+    if (event.what == mr::supervision::ended)
+      ends.emplace(event.child, event.why);
+  };
+  auto why = [&](const std::string& child) {
+    REQUIRE(comes_true([&] {
+      std::lock_guard guard{mutex};
+      return ends.contains(child);
+    }));
+    std::lock_guard guard{mutex};
+    REQUIRE(ends[child]);
+    return *ends[child];
+  };
+  root top{world,
+           {.children = {mr::process_child("ill", foreign({"exit", "7"})).with(temporary), world.child("a", temporary),
+                         mr::process_child("sleeper", foreign({"sleep", "3600"})).with(temporary)},
+            .on_event = note}};
+  for (auto& each : world.children())
+    if (each.id != "ill")
+      test::kill(each.pid);
+  for (auto& [child, how] :
+       {std::pair{"ill", mr::process_exit{7, 0}}, std::pair{"a", killed}, std::pair{"sleeper", killed}}) {
+    CAPTURE(child);
+    auto reason = why(child);
+    CHECK(reason.code() == mr::errc::process_down);
+    CHECK(reason.why_down() == mr::down_cause::exited);
+    CHECK(mr::exit_status(reason) == how);
+  }
+}
+
 TEST_CASE("a program that is not there fails to start", "[supervisor][process]") {
   processes world;
   auto failed =
@@ -72,6 +107,15 @@ TEST_CASE("a process that was killed comes back, and the reason names the signal
   test::kill(world.children()[0].pid);
   REQUIRE(comes_true([&] { return world.births("a") == 2 && world.phases() == "up"; }));
   CHECK(world.lines().count("bank/root/a: " + std::string{killed_in_words}) == 1);
+}
+
+TEST_CASE("a process that hangs is killed and started again", "[supervisor][process]") {
+  processes world{{.heartbeat = 100ms, .hung_after = 1s * slowness}};
+  root top{world, {.intensity = 1000, .children = {world.child("a")}}};
+  test::stop(world.children()[0].pid);
+  REQUIRE(comes_true([&] { return world.births("a") >= 2 && world.phases() == "up"; }));
+  CHECK(world.children()[0].restarts >= 1);
+  CHECK(world.lines().count("hung") >= 1);
 }
 
 TEST_CASE("a second life beside the first would be noticed", "[supervisor][process]") {
