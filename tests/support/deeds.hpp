@@ -28,6 +28,9 @@ std::uint64_t memory_limit();
 /// Bytes of this process that are in memory.
 std::uint64_t resident_memory();
 
+/// Descriptors or handles that this process has open. 0 where the system does not tell, as Wine.
+std::uint64_t open_handles();
+
 /// Sets an event of that number in this process, if there is one. Windows.
 void set_event(std::uint64_t handle);
 

@@ -57,6 +57,12 @@ std::uint64_t resident_memory() {
   return counters.WorkingSetSize;
 }
 
+std::uint64_t open_handles() {
+  DWORD result = 0;
+  ::GetProcessHandleCount(::GetCurrentProcess(), &result);
+  return result;
+}
+
 void set_event(std::uint64_t handle) {
   ::SetEvent(reinterpret_cast<HANDLE>(static_cast<std::uintptr_t>(handle)));
 }
