@@ -31,12 +31,12 @@ std::string sleep_well(const std::string& text) {
 std::string remember(const std::string& text) {
   constexpr std::size_t mouthful = std::size_t{16} << 20;
   constexpr std::size_t appetite = std::size_t{2} << 30;
-  static std::vector<std::vector<char>> eaten;
+  static std::vector<std::vector<char>> eaten; // only reserved: that counts, and takes no time
   if (text != "more")
     return "remembered";
   try {
     while (eaten.size() * mouthful < appetite)
-      eaten.emplace_back(mouthful, 'x');
+      eaten.emplace_back().reserve(mouthful);
   } catch (const std::bad_alloc&) {
     std::_Exit(3); // what a program does that cannot go on
   }

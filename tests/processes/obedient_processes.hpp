@@ -44,6 +44,7 @@ public:
 
   const log_lines& lines() const { return lines_; }
   const told_by_files& told() const { return told_; }
+  const std::filesystem::path& files() const { return files_; }
 
 private:
   mailroom::config completed(mailroom::config settings) {

@@ -2,6 +2,7 @@
 // What the helper program `child` does that each system has its own way for, and what tests ask of it.
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,14 @@ std::uint64_t memory_limit();
 /// Bytes of this process that are in memory.
 std::uint64_t resident_memory();
 
+/// Descriptors or handles that this process has open. 0 where the system does not tell, as Wine.
+std::uint64_t open_handles();
+
 /// Sets an event of that number in this process, if there is one. Windows.
 void set_event(std::uint64_t handle);
+
+/// Holds a file until this process ends, however it does. False where another process holds it.
+bool hold_for_life(const std::filesystem::path& file);
 
 /// How many processes have that text in their environment, where the system tells.
 int processes_with(std::string_view text);

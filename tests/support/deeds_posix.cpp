@@ -4,9 +4,11 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,8 +58,18 @@ std::uint64_t resident_memory() {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::uint64_t open_handles() {
+  std::filesystem::directory_iterator all{"/proc/self/fd"};
+  return static_cast<std::uint64_t>(std::distance(begin(all), end(all)));
+}
+
 void set_event(std::uint64_t) {
   // nop
+}
+
+bool hold_for_life(const std::filesystem::path& file) {
+  auto held = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  return held >= 0 && ::flock(held, LOCK_EX | LOCK_NB) == 0;
 }
 
 int processes_with(std::string_view text) {

@@ -57,8 +57,20 @@ std::uint64_t resident_memory() {
   return counters.WorkingSetSize;
 }
 
+std::uint64_t open_handles() {
+  DWORD result = 0;
+  ::GetProcessHandleCount(::GetCurrentProcess(), &result);
+  return result;
+}
+
 void set_event(std::uint64_t handle) {
   ::SetEvent(reinterpret_cast<HANDLE>(static_cast<std::uintptr_t>(handle)));
+}
+
+bool hold_for_life(const std::filesystem::path& file) {
+  auto* held = ::CreateFileW(file.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL,
+                             nullptr); // nobody else opens it meanwhile
+  return held != INVALID_HANDLE_VALUE;
 }
 
 int processes_with(std::string_view) {

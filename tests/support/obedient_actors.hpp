@@ -112,8 +112,11 @@ inline caf::behavior obedient(caf::event_based_actor* self, const std::shared_pt
   auto life = std::make_shared<shared_state::life>(state, id);
   auto stubborn = std::make_shared<bool>(false);
   self->set_exit_handler([self, state, id, stubborn](caf::exit_msg& what) {
-    if (!*stubborn && what.reason)
-      end_when_released(self, state, id);
+    if (*stubborn || !what.reason)
+      return;
+    if (state->holds_ends(id))
+      state->event("asked " + id);
+    end_when_released(self, state, id);
   });
   return {[self, state, id, life, stubborn](const command& told) {
     if (told.what == "crash")

@@ -25,6 +25,8 @@ public:
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
 
+  std::filesystem::path path(const std::string& what) const { return directory_ / what; }
+
   void number(const std::string& what, int value) const { std::ofstream{directory_ / what} << value; }
   int number(const std::string& what) const {
     auto result = 0;

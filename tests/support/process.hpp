@@ -52,6 +52,9 @@ std::int64_t start_heir(int seconds);
 bool lives(std::int64_t pid);
 void kill(std::int64_t pid);
 
+/// Lets no thread of it run from soon on. It can be killed.
+void stop(std::int64_t pid);
+
 /// The path of the program that runs.
 std::filesystem::path running_program();
 

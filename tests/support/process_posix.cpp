@@ -121,6 +121,10 @@ void kill(std::int64_t pid) {
   send_signal(static_cast<pid_t>(pid), SIGKILL);
 }
 
+void stop(std::int64_t pid) {
+  send_signal(static_cast<pid_t>(pid), SIGSTOP);
+}
+
 std::filesystem::path running_program() {
   return std::filesystem::read_symlink("/proc/self/exe");
 }

@@ -138,6 +138,12 @@ void kill(std::int64_t pid) {
     ::TerminateProcess(found.get(), exit_code_of_killed);
 }
 
+void stop(std::int64_t pid) {
+  handle found{::OpenProcess(PROCESS_SUSPEND_RESUME, FALSE, static_cast<DWORD>(pid))};
+  if (found)
+    call_with_process("NtSuspendProcess", found.get());
+}
+
 std::filesystem::path running_program() {
   std::wstring path(32'768, L'\0'); // the longest that there is
   path.resize(::GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size())));

@@ -53,7 +53,7 @@ public:
   /// Starts of a child of this id take until `release`.
   virtual void hold_starts(const std::string& id) = 0;
 
-  /// A child of this id takes until `release` to end when it is asked, not when it is killed.
+  /// A child of this id takes until `release` to end when it is asked, not when it is killed. That it was asked is an event then: "asked a".
   virtual void hold_ends(const std::string& id) = 0;
   virtual void release(const std::string& id) = 0;
 

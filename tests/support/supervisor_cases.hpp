@@ -130,19 +130,25 @@ TEMPLATE_LIST_TEST_CASE("each child is up before the next one starts, and questi
 TEMPLATE_LIST_TEST_CASE("a child that does not end when asked is killed after its grace", "[supervisor]",
                         supervised_worlds) {
   TestType world;
-  root top{world, {.children = {world.child("a"), world.child("b", {.shutdown = mr::shutdown::within(50ms)})}}};
-  world.tell("root/b", "stubborn");
+  constexpr auto grace = 200ms;
+  root top{world, {.children = {world.child("a"), world.child("b", {.shutdown = mr::shutdown::within(grace)})}}};
+  world.hold_ends("b");
+  auto before = std::chrono::steady_clock::now();
   top.end();
+  CHECK(std::chrono::steady_clock::now() - before >= grace);
   CHECK_FALSE(mr::which_children(world.sys(), "root"));
   auto all = world.events();
   CHECK(std::count(all.begin(), all.end(), "-a") == 1);
+  world.release("b");
 }
 
 TEMPLATE_LIST_TEST_CASE("a child with brutal_kill is not asked", "[supervisor]", supervised_worlds) {
   TestType world;
   root top{world, {.children = {world.child("a", {.shutdown = mr::shutdown::brutal_kill()})}}};
-  world.hold_ends("a"); // would wait for ever, were it asked
+  world.hold_ends("a"); // would wait for its release, were it asked
   top.end();
+  auto all = world.events();
+  CHECK(std::count(all.begin(), all.end(), "asked a") == 0);
   world.release("a");
 }
 
@@ -153,6 +159,10 @@ TEMPLATE_LIST_TEST_CASE("a child with infinity is waited for, and questions are 
   world.hold_ends("b");
   caf::anon_send_exit(top.actor(), caf::exit_reason::user_shutdown);
   REQUIRE(comes_true([&] { return world.phases() == "stopping stopping"; }));
+  REQUIRE(comes_true([&] {
+    auto all = world.events();
+    return std::count(all.begin(), all.end(), "asked b") == 1;
+  }));
   std::this_thread::sleep_for(50ms);
   CHECK(world.phases() == "stopping stopping");
   CHECK(error_of(mr::restart_child(world.sys(), "root", "a"))

@@ -2,6 +2,7 @@
 
 #include <mailroom/mailroom.hpp>
 
+#include <support/deeds.hpp>
 #include <support/obedient_process.hpp>
 #include <support/supervised.hpp>
 
@@ -32,6 +33,10 @@ int main(int, char* argv[]) {
   if (name == nullptr)
     return 2;
   std::string id{name};
+  if (!test::hold_for_life(told.path("life-" + id))) {
+    told.event("two lives");
+    return 5;
+  }
   told.await_clear("hold-start-" + id);
   if (auto left = told.number("fail-" + id); left > 0) {
     told.number("fail-" + id, left - 1);
@@ -46,7 +51,10 @@ int main(int, char* argv[]) {
       if (!mailroom::supervise(sys, "inner", inner))
         return 4;
     }
+    test::ignore_requests_to_end(); // from when it no longer runs: who is asked for long is asked by signal too
     sys.run();
+    if (told.is_set("hold-end-" + id))
+      told.event("asked " + id);
     while (stubborn)
       std::this_thread::sleep_for(std::chrono::hours{1}); // only a kill ends it
     told.await_clear("hold-end-" + id);
