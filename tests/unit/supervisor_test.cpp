@@ -355,6 +355,11 @@ TEST_CASE("times may be as long as numbers go", "[supervisor]") {
     .period = ever,
     .backoff = {.first = 1ms, .most = ever, .quiet = ever},
     .children = {world.child("a", {.shutdown = mr::shutdown::within(ever - 1ms), .ready_within = ever})}};
+  world.hold_starts("a");
+  auto later = std::async(std::launch::async, [&] {
+    std::this_thread::sleep_for(20ms); // in which the start could be given up
+    world.release("a");
+  });
   root top{world, spec};
   world.tell("root/a", "crash");
   CHECK(comes_true([&] { return world.births("a") == 2; }));
