@@ -51,7 +51,6 @@ int main(int, char* argv[]) {
       if (!mailroom::supervise(sys, "inner", inner))
         return 4;
     }
-    test::ignore_requests_to_end(); // from when it no longer runs: who is asked for long is asked by signal too
     sys.run();
     if (told.is_set("hold-end-" + id))
       told.event("asked " + id);
