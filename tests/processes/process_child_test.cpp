@@ -59,7 +59,7 @@ TEST_CASE("a process that has heard that it is to end may take its time", "[proc
   CHECK(world.phases() == "stopping");
   world.release("a");
   CHECK(ended.get());
-  CHECK(world.events() == std::vector<std::string>{"+a", "-a"});
+  CHECK(world.events() == std::vector<std::string>{"+a", "asked a", "-a"});
 }
 
 TEST_CASE("a process in which nobody hears that it is to end is asked by signal", "[process_child]") {

@@ -370,7 +370,7 @@ TEST_CASE("times may be as long as numbers go", "[supervisor]") {
   std::this_thread::sleep_for(20ms); // in which it could be killed
   world.release("a");
   CHECK(ended.get());
-  CHECK(world.events() == strings{"-a"});
+  CHECK(world.events() == strings{"asked a", "-a"});
 }
 
 TEST_CASE("a stop while children start ends them, and supervise says so", "[supervisor]") {
