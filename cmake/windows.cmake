@@ -15,6 +15,5 @@ set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 
-# A Windows of its own for each build folder. A program that crashes ends there and then: no debugger.
-set(CMAKE_CROSSCOMPILING_EMULATOR
-  env "WINEPREFIX=${CMAKE_BINARY_DIR}/wine" WINEDEBUG=-all WINEDLLOVERRIDES=winedbg.exe=d wine)
+# A Windows of its own for each build folder.
+set(CMAKE_CROSSCOMPILING_EMULATOR "${CMAKE_CURRENT_LIST_DIR}/../scripts/run-in-wine" "${CMAKE_BINARY_DIR}/wine")

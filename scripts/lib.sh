@@ -71,17 +71,26 @@ configure_for_windows() {
 # start_wine PREFIX: once for all programs, which then start in no time. Programs that were killed leave others behind; they end with it.
 # What it starts keeps its output open for as long as it runs, so that nobody may wait for the end of that.
 start_wine() {
-  export WINEPREFIX=$1 WINEDEBUG=-all WINEDLLOVERRIDES=winedbg.exe=d
+  export WINEPREFIX=$1 WINEDEBUG=-all
   mkdir -p "$WINEPREFIX"
   wineserver --kill || true # one that was left behind
   wineserver --persistent < /dev/null &> /dev/null
-  trap 'wineserver --kill' EXIT
+  trap stop_wine EXIT
   wineboot --init < /dev/null &> /dev/null
   wine explorer.exe < /dev/null &> /dev/null & # the desktop ends with its last window, and takes a while to come back: this one stays
+}
+
+# Those that the server no longer knows too: see scripts/run-in-wine.
+stop_wine() {
+  wineserver --kill
+  local each
+  for each in $(grep -lszx "WINEPREFIX=$WINEPREFIX" /proc/[0-9]*/environ); do
+    [[ $(readlink "${each%environ}exe") != */wine/* ]] || kill -KILL "$(basename "${each%/environ}")" || true
+  done
 }
 
 # run_in_wine PROGRAM [ARGUMENT...]: built with the preset windows-release. Its lines end as ours do.
 run_in_wine() {
   start_wine "$root/build/windows-release/wine"
-  wine "$root/build/windows-release/$1" "${@:2}" | tr -d '\r'
+  "$root/scripts/run-in-wine" "$WINEPREFIX" "$root/build/windows-release/$1" "${@:2}" | tr -d '\r'
 }
