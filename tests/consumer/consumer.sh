@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Uses the installed package as a stranger would; CXX, CXXFLAGS, CAF_ROOT and CMake's own variables come by environment.
+# Uses the installed package as a stranger would; CXX, CAF_ROOT and CMake's own variables come by environment.
 #   consumer.sh SCRATCH install BUILD   installs, then moves everything elsewhere, which must not matter
 #   consumer.sh SCRATCH cmake KIND      builds and runs the two programs against the static or the shared library
 #   consumer.sh SCRATCH pkg-config      the same by pkg-config's flags alone
@@ -40,7 +40,7 @@ case $2 in
     [[ -e $PKG_CONFIG_PATH/../libmailroom.so ]] || static=--static
     IFS=';' read -ra launcher <<< "${CMAKE_CXX_COMPILER_LAUNCHER:-}"
     for program in bank teller; do
-      "${launcher[@]}" "$CXX" -std=c++20 ${CXXFLAGS:-} "$source/$program.cpp" -o "$scratch/pkg-config/$program" \
+      "${launcher[@]}" "$CXX" -std=c++20 "$source/$program.cpp" -o "$scratch/pkg-config/$program" \
         $(pkg-config --cflags --libs ${static:-} mailroom)
     done
     LD_LIBRARY_PATH=$PKG_CONFIG_PATH/.. run "$scratch/pkg-config"
