@@ -270,6 +270,19 @@ TEST_CASE("a child of another process that fails is made again, under the same a
   CHECK(world.log().count("bank/root/cache: the cache is full; it is started again") == 5);
 }
 
+TEST_CASE("a child of another process that fails the moment it is up says why", "[factory]") {
+  IN_BOTH_WAYS();
+  std::promise<error> gave_up;
+  auto root = supervise(sys, "root",
+                        {.intensity = 20,
+                         .children = {remote_child("brief", "worker-1", "brief")},
+                         .on_give_up = [&](const error& why) { gave_up.set_value(why); }});
+  auto last = gave_up.get_future();
+  REQUIRE(last.wait_for(20s) == std::future_status::ready);
+  CHECK_THAT(last.get().cause(), Catch::Matchers::Contains("the cache is full"));
+  CHECK(world.log().count("bank/root/brief: the cache is full; it is started again") == 20);
+}
+
 TEST_CASE("a transient child of another process that ended as it should is left alone", "[factory]") {
   IN_BOTH_WAYS();
   auto root = supervise(sys, "root", {.children = {cache_child().with({.restart = restart::transient})}});

@@ -179,13 +179,17 @@ TEST_CASE("actors of every make are children", "[supervisor]") {
 TEST_CASE("a child that is linked to its supervisor does not end it", "[supervisor]") {
   actors_here world;
   auto linked = [](caf::event_based_actor* self, caf::actor above) -> caf::behavior {
-    self->link_to(above);
-    return {[=](const std::string&) { throw std::runtime_error{"linked, and failed"}; }, [](bool) { return true; }};
+    self->link_to(above); // before anybody monitors it: its exit message comes last
+    return {[=](const std::string& how) {
+      if (how == "fail")
+        throw std::runtime_error{"linked, and failed"};
+      self->quit(caf::exit_reason::user_shutdown); // from a stranger it would be an order
+    }};
   };
   root top{world, {.intensity = 1000, .children = {world.child("a")}}};
   REQUIRE(mr::start_child(world.sys(), "root", mr::actor_child("b", linked, top.actor())));
   for (auto round = 1u; round <= 20; ++round) {
-    CHECK(world.sys().send("bank/root/b", "now"));
+    CHECK(world.sys().send("bank/root/b", round % 2 == 0 ? "fail" : "quit"));
     REQUIRE(comes_true([&] { return world.children()[1].restarts == round && world.phases() == "up up"; }));
   }
   CHECK(world.births("a") == 1);
@@ -368,9 +372,31 @@ TEST_CASE("times may be as long as numbers go", "[supervisor]") {
   world.hold_ends("a");
   auto ended = std::async(std::launch::async, [&] { return mr::terminate_child(world.sys(), "root", "a"); });
   std::this_thread::sleep_for(20ms); // in which it could be killed
+  CHECK(world.events() == strings{"asked a"});
   world.release("a");
   CHECK(ended.get());
   CHECK(world.events() == strings{"asked a", "-a"});
+}
+
+TEST_CASE("a child that fails while its system stops is not started again", "[supervisor]") {
+  actors_here world;
+  std::promise<void> seen;
+  std::promise<void> go_on;
+  auto hold = [&](const mr::supervision_event& event) {
+    if (event.what != mr::supervision::ended || event.child != "a" || !event.why)
+      return;
+    seen.set_value();
+    go_on.get_future().wait(); // the supervisor's decision comes after this
+  };
+  root top{world, {.intensity = 1000, .children = {world.child("a"), world.child("b")}, .on_event = hold}};
+  world.tell("root/a", "crash");
+  REQUIRE(seen.get_future().wait_for(20s) == std::future_status::ready);
+  auto stopping = std::async(std::launch::async, [&] { return world.sys().stop(20s); });
+  CHECK(comes_true([&] { return world.sys().stopping(); }));
+  go_on.set_value();
+  CHECK(stopping.get().empty());
+  CHECK(world.births("a") == 1);
+  CHECK(top.wait() == "user_shutdown");
 }
 
 TEST_CASE("a stop while children start ends them, and supervise says so", "[supervisor]") {

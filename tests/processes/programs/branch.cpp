@@ -47,6 +47,12 @@ caf::behavior cache(caf::event_based_actor* self, const std::string& policy, std
   };
 }
 
+/// Fails as soon as it is up.
+caf::behavior brief(caf::event_based_actor* self) {
+  self->send(self, number{1});
+  return cache(self, "lru", 0);
+}
+
 caf::behavior plain(caf::event_based_actor*) {
   return {[me = all.count()](const number& what) { return what; }};
 }
@@ -85,6 +91,7 @@ template <class T> void must(const mailroom::expected<T>& result) {
 
 void offer_all(mailroom::system& sys) {
   must(mailroom::offer(sys, "cache", cache));
+  must(mailroom::offer(sys, "brief", brief));
   must(mailroom::offer(sys, "plain", plain));
   must(mailroom::offer(sys, "failing", failing));
   must(mailroom::offer(sys, "stubborn", stubborn));
