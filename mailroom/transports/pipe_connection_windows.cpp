@@ -271,6 +271,7 @@ void pipe_connection::flush_and_tell_room() {
   bool room = false;
   {
     std::lock_guard guard{write_mutex_};
+    waits_for_room_ = false; // only here: a sender who finds room empties the queue too, but tells nobody
     if (!over_)
       flush_locked();
     room = full_ && out_.roomy();

@@ -170,7 +170,6 @@ void pipe_connection::look_for_room(std::unique_lock<std::mutex>& guard, std::si
 
 /// Writes what fits. Returns whether the queue is empty; where not, the bell will say when to go on. `write_mutex_` is held.
 bool pipe_connection::flush_shared_locked() {
-  waits_for_room_ = false;
   for (;;) {
     std::span<const std::byte> rest;
     auto wrote = false;
