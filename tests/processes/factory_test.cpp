@@ -136,8 +136,9 @@ TEST_CASE("a child of another process is made there, with its arguments, and end
 
 TEST_CASE("why a child of another process cannot be made is said with its name", "[factory]") {
   IN_BOTH_WAYS();
-  CHECK(world.start_error(remote_child("x", "worker-1", "nobody"))
-        == "bank/root/x: no such factory: worker-1 offers adder, cache, failing, plain, stubborn, team, not nobody");
+  CHECK(
+    world.start_error(remote_child("x", "worker-1", "nobody"))
+    == "bank/root/x: no such factory: worker-1 offers adder, brief, cache, failing, plain, stubborn, team, not nobody");
   CHECK(world.start_error(remote_child("x", "worker-1", "failing")) == "bank/root/x: the vault is empty");
   CHECK(world.start_error(remote_child("x", "worker-1", "cache", std::int64_t{7}))
         == "bank/root/x: unexpected arguments: factory cache takes (text, i64), and was given (i64)");
