@@ -224,6 +224,33 @@ TEST_CASE("a supervisor that is killed takes its children along, before the one 
   CHECK(comes_true([&] { return world.events().size() == 2 * (21 + 21 + 1); }));
 }
 
+TEST_CASE("a supervisor that is killed waits for a child that is at work", "[supervisor]") {
+  struct census {
+    std::atomic<int> living{0};
+    std::atomic<int> most{0};
+    std::atomic<unsigned> at_work{0};
+  };
+  auto all = std::make_shared<census>();
+  auto slow = [all](caf::event_based_actor*) -> caf::behavior {
+    all->most = std::max(all->most.load(), ++all->living);
+    std::shared_ptr<void> life{all.get(), [all](void*) { --all->living; }};
+    return {[all, life](const std::string&) {
+      ++all->at_work;
+      std::this_thread::sleep_for(50ms); // nobody can end it meanwhile
+    }};
+  };
+  actors_here world;
+  mr::supervisor_spec pool{.children = {mr::actor_child("a", slow)}};
+  root top{world, {.intensity = 1000, .children = {mr::supervisor_child("pool", pool)}}};
+  for (auto round = 1u; round <= 5; ++round) {
+    CHECK(world.sys().send("bank/root/pool/a", "work"));
+    REQUIRE(comes_true([&] { return all->at_work == round; }));
+    caf::anon_send_exit(world.sys().mailbox("bank/root/pool"), caf::exit_reason::kill);
+    REQUIRE(comes_true([&] { return world.children()[0].restarts == round && world.phases() == "up"; }));
+  }
+  CHECK(all->most == 1);
+}
+
 TEST_CASE("a supervisor below another is stopped within the grace it is given", "[supervisor]") {
   actors_here world;
   mr::supervisor_spec pool{.children = {world.child("a", {.shutdown = mr::shutdown::infinity()})}};
