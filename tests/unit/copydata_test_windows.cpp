@@ -393,6 +393,11 @@ TEST_CASE("row 1: a receiver that is killed in the middle is noticed at once, an
       REQUIRE(caller.send(sent.back()) == send_result::sent);
     }
     REQUIRE(caller.heard->wait_frames(5));
+    other.program.stop(); // else it may have got all by now
+    for (std::uint64_t id = 200; id < 205; ++id) {
+      sent.push_back(frame(id, 200'000));
+      REQUIRE(caller.send(sent.back()) == send_result::sent);
+    }
     auto began = clock::now();
     other.program.kill();
     REQUIRE(caller.heard->wait_closed());
