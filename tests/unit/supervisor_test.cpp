@@ -236,7 +236,7 @@ TEST_CASE("a supervisor that is killed waits for a child that is at work", "[sup
     std::shared_ptr<void> life{all.get(), [all](void*) { --all->living; }};
     return {[all, life](const std::string&) {
       ++all->at_work;
-      std::this_thread::sleep_for(50ms); // nobody can end it meanwhile
+      std::this_thread::sleep_for(50ms); // its work: CAF cannot end an actor in the middle of a handler, killed or not
     }};
   };
   actors_here world;
