@@ -133,6 +133,8 @@ TEST_CASE("a supervisor that gives up ends its process with exit code 69, which 
   processes world;
   world.told().set("supervises-a");
   root top{world, {.intensity = 5, .children = {world.child("a")}}};
+  // "a" is up as soon as it answers, and what it supervises a moment later
+  REQUIRE(world.sys().wait_for("a/inner/x", 20s));
   auto tree = mr::supervision_tree(world.sys(), "root");
   REQUIRE(tree);
   auto pid = std::to_string(world.children()[0].pid);
@@ -158,7 +160,7 @@ TEST_CASE("many restarts of a process leave nothing behind", "[supervisor][proce
   constexpr std::uint64_t few = 50;
   auto many = static_cast<std::uint64_t>(std::max(test::rounds(100, 1000), 50));
   reach(few); // what the first ones take for good is there
-  auto memory = resident_memory();
+  [[maybe_unused]] auto memory = resident_memory();
   auto handles = open_handles();
   reach(few + many);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // which keep what is freed, and more

@@ -105,7 +105,8 @@ TEMPLATE_LIST_TEST_CASE("a child that is not up in time has failed to start", "[
   world.hold_starts("b");
   mr::supervisor_spec spec{.children = {world.child("a"), world.child("b", {.ready_within = 50ms})}};
   auto starting = std::async(std::launch::async, [&] { return mr::supervise(world.sys(), "root", spec); });
-  std::this_thread::sleep_for(100ms);
+  REQUIRE(comes_true([&] { return world.phases() == "up starting"; }));
+  std::this_thread::sleep_for(100ms); // twice what it has
   world.release("b");
   CHECK(error_of(starting.get()) == world.sys().process() + "/root/b: it was not up within 50 ms");
 }

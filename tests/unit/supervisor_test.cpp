@@ -8,6 +8,7 @@
 #include <support/timing.hpp>
 
 #include <algorithm>
+#include <mutex>
 
 namespace test {
 
@@ -179,7 +180,7 @@ TEST_CASE("actors of every make are children", "[supervisor]") {
 TEST_CASE("a child that is linked to its supervisor does not end it", "[supervisor]") {
   actors_here world;
   auto linked = [](caf::event_based_actor* self, caf::actor above) -> caf::behavior {
-    self->link_to(above); // before anybody monitors it: its exit message comes last
+    self->link_to(above);
     return {[=](const std::string& how) {
       if (how == "fail")
         throw std::runtime_error{"linked, and failed"};
@@ -191,6 +192,31 @@ TEST_CASE("a child that is linked to its supervisor does not end it", "[supervis
   for (auto round = 1u; round <= 20; ++round) {
     CHECK(world.sys().send("bank/root/b", round % 2 == 0 ? "fail" : "quit"));
     REQUIRE(comes_true([&] { return world.children()[1].restarts == round && world.phases() == "up up"; }));
+  }
+  CHECK(world.births("a") == 1);
+}
+
+TEST_CASE("an exit message of a child's last life is no order, however late it comes", "[supervisor]") {
+  actors_here world;
+  std::mutex mutex;
+  std::vector<caf::actor_addr> lives;
+  auto known = [&](caf::event_based_actor* self) -> caf::behavior {
+    std::lock_guard guard{mutex};
+    lives.push_back(self->address());
+    return {[self](const std::string&) { self->quit(caf::exit_reason::kill); }};
+  };
+  root top{world, {.intensity = 1000, .children = {world.child("a"), mr::actor_child("b", known)}}};
+  for (auto round = 1u; round <= 20; ++round) {
+    CHECK(world.sys().send("bank/root/b", "quit"));
+    REQUIRE(comes_true([&] { return world.children()[1].restarts == round && world.phases() == "up up"; }));
+    caf::actor_addr last;
+    {
+      std::lock_guard guard{mutex};
+      REQUIRE(lives.size() == round + 1);
+      last = lives[round - 1];
+    }
+    caf::anon_send(top.actor(), caf::exit_msg{last, caf::exit_reason::user_shutdown});
+    CHECK(world.phases() == "up up"); // asked behind it
   }
   CHECK(world.births("a") == 1);
 }
