@@ -42,10 +42,12 @@ public:
 
   /// Copies what fits and returns how much; the reader sees it after `commit`.
   std::size_t write(std::span<const std::byte> bytes) noexcept {
-    auto size = std::min(bytes.size(), room());
+    auto size = has_room(bytes.size()) ? bytes.size() : std::min(bytes.size(), room());
     if (size > 0)
       std::memcpy(ring_.data + written_ % ring_.capacity, bytes.data(), size);
     written_ += size;
+    if (size <= small)
+      fetch_ahead(size);
     return size;
   }
 
@@ -59,18 +61,47 @@ public:
 
   /// How many bytes fit now.
   std::size_t room() noexcept {
-    auto held = written_ - ring_.control->taken.load(std::memory_order_seq_cst);
-    if (held > ring_.capacity)
+    auto taken = ring_.control->taken.load(std::memory_order_seq_cst);
+    if (written_ - taken > ring_.capacity)
       broken_ = true;
-    return broken_ ? 0 : ring_.capacity - static_cast<std::size_t>(held);
+    if (!broken_)
+      taken_seen_ = taken;
+    return broken_ ? 0 : known_room();
+  }
+
+  /// Whether `size` bytes fit. Where the last look at the reader's position says so, and that half of the ring is free, there is no other: the
+  /// position lies in memory that the other processor changes all the time.
+  bool has_room(std::size_t size) noexcept {
+    auto known = known_room();
+    return (!broken_ && size <= known && known > ring_.capacity / 2) || size <= room();
   }
 
   /// Asks to be woken when the reader has taken something. Look at `room` once more behind it.
   void wait_for_room() noexcept { ring_.control->writer_waits.store(1, std::memory_order_seq_cst); }
 
 private:
+  static constexpr std::size_t small = 1024;
+
+  /// Asks for the memory of a small frame to come while the caller makes it: it lies in the other processor's cache, or in none.
+  void fetch_ahead(std::size_t size) noexcept {
+#ifdef __GNUC__
+    constexpr std::size_t ahead = small;
+    if (known_room() <= ahead + size)
+      return; // the reader still wants what is there
+    for (std::size_t i = 0; i < size; i += ring_control::line)
+      __builtin_prefetch(ring_.data + (written_ + ahead + i) % ring_.capacity, 1);
+#else
+    static_cast<void>(size);
+#endif
+  }
+
+  std::size_t known_room() const noexcept {
+    return ring_.capacity - static_cast<std::size_t>(written_ - taken_seen_);
+  }
+
   ring_memory ring_;
   std::uint64_t written_ = 0;
+  std::uint64_t taken_seen_ = std::uint64_t{0} - ring_.capacity; // nothing is known of it
   std::atomic<bool> broken_{false};
 };
 
@@ -100,13 +131,18 @@ public:
   /// Bytes that are not taken yet, as far as the last look at them knows.
   std::size_t held() const noexcept { return static_cast<std::size_t>(seen_ - taken_); }
 
-  /// Gives the front of it back to the writer.
-  void take(std::size_t size) noexcept {
-    taken_ += size;
+  /// Takes the front of it; the writer sees the room after `give_back`.
+  void take(std::size_t size) noexcept { taken_ += size; }
+
+  void give_back() noexcept {
+    given_back_ = taken_;
     ring_.control->taken.store(taken_, std::memory_order_seq_cst);
   }
 
-  /// Whether the writer waits for room and must be woken, once: to be asked after `take`.
+  /// Bytes taken that the writer does not know of.
+  std::size_t kept_back() const noexcept { return static_cast<std::size_t>(taken_ - given_back_); }
+
+  /// Whether the writer waits for room and must be woken, once: to be asked after `give_back`.
   bool writer_waits() noexcept {
     return ring_.control->writer_waits.load(std::memory_order_seq_cst) != 0
            && ring_.control->writer_waits.exchange(0, std::memory_order_seq_cst) != 0;
@@ -125,6 +161,7 @@ private:
   ring_memory ring_;
   std::uint64_t seen_ = 0;
   std::uint64_t taken_ = 0;
+  std::uint64_t given_back_ = 0;
   bool broken_ = false;
 };
 

@@ -24,7 +24,7 @@ public:
 
   /// Writes the front of `bytes`, and no part of what would fit into an empty ring whole; returns how much. Seen after `commit`.
   std::size_t write(std::span<const std::byte> bytes) noexcept {
-    return bytes.size() > capacity() || writer_.room() >= bytes.size() ? writer_.write(bytes) : 0;
+    return bytes.size() > capacity() || writer_.has_room(bytes.size()) ? writer_.write(bytes) : 0;
   }
 
   /// Shows the other side what was written, and wakes it where it sleeps.
@@ -40,7 +40,7 @@ public:
   }
 
   /// Whether a frame of `size` bytes goes in at once.
-  bool has_room(std::size_t size) noexcept { return writer_.room() >= size; }
+  bool has_room(std::size_t size) noexcept { return writer_.has_room(size); }
 
   /// For one who would rather look for room than queue.
   adaptive_spin& room_spin() noexcept { return room_spin_; }
@@ -53,10 +53,18 @@ public:
   /// Bytes taken so far.
   std::uint64_t position() const noexcept { return reader_.position(); }
 
-  void take(std::size_t size) noexcept { reader_.take(size); }
+  /// The writer sees the room of many small frames at once: at the latest with `tell_room`.
+  void take(std::size_t size) noexcept {
+    constexpr std::size_t much = std::size_t{16} << 10;
+    reader_.take(size);
+    if (reader_.kept_back() >= much)
+      reader_.give_back();
+  }
 
-  /// Wakes the other side where it waits for room, once there is so much that it pays: it then writes much at a time.
+  /// After what was there was read. Wakes the other side where it waits for room, once there is so much that it pays: it then writes much at a time.
   void tell_room() noexcept {
+    if (reader_.kept_back() > 0)
+      reader_.give_back();
     if (reader_.held() <= capacity() - worth_a_bell() && reader_.writer_waits())
       ring_bell();
   }

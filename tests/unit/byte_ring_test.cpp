@@ -64,6 +64,7 @@ TEST_CASE("bytes come out of a ring as they went in, around every corner", "[byt
     auto there = reader.readable();
     CHECK(std::equal(there.begin(), there.end(), sent.begin(), sent.end()));
     reader.take(there.size());
+    reader.give_back();
     position += sent.size();
   }
   CHECK_FALSE(writer.broken());
@@ -82,6 +83,12 @@ TEST_CASE("a full ring takes nothing, and room comes with reading", "[byte_ring]
   CHECK(reader.held() == ring::capacity);
   reader.take(10);
   CHECK(reader.held() == ring::capacity - 10);
+  CHECK(reader.kept_back() == 10);
+  CHECK(writer.room() == 0); // not given back
+  reader.give_back();
+  CHECK(reader.kept_back() == 0);
+  CHECK(writer.has_room(10));
+  CHECK_FALSE(writer.has_room(11));
   CHECK(writer.room() == 10);
   CHECK(reader.readable().size() == ring::capacity - 10);
 }
@@ -97,10 +104,12 @@ TEST_CASE("a sleeping reader is to be woken once, and one who looks is not", "[b
   CHECK_FALSE(send());
   CHECK_FALSE(reader.sleep()); // there is something already
   reader.take(1);
+  reader.give_back();
   CHECK(reader.sleep());
   CHECK(send());
   CHECK_FALSE(send());
   reader.take(2);
+  reader.give_back();
   CHECK(reader.sleep());
   reader.stay_awake();
   CHECK_FALSE(send());
@@ -136,6 +145,7 @@ TEST_CASE("a writer's position that goes back breaks the reader", "[byte_ring]")
   ring_reader reader{memory.memory()};
   memory.control.written = 10;
   reader.take(reader.readable().size());
+  reader.give_back();
   memory.control.written = 9;
   CHECK(reader.empty());
   CHECK(reader.broken());
@@ -152,6 +162,37 @@ TEST_CASE("a reader's position that cannot be breaks the writer for good", "[byt
     memory.control.taken = 0;
     CHECK(writer.room() == 0);
   }
+}
+
+TEST_CASE("a reader's position that cannot be is found out before half a ring is written", "[byte_ring]") {
+  ring memory;
+  ring_writer writer{memory.memory()};
+  CHECK(writer.has_room(1));
+  memory.control.taken = ring::capacity + 1;
+  std::size_t written = 0;
+  while (writer.has_room(1) && written <= ring::capacity)
+    written += writer.write(bytes(1, 0));
+  CHECK(writer.broken());
+  CHECK(written <= ring::capacity / 2);
+}
+
+TEST_CASE("a writer that has seen room looks again before it is used up, and finds what was given back",
+          "[byte_ring]") {
+  ring memory;
+  ring_writer writer{memory.memory()};
+  ring_reader reader{memory.memory()};
+  for (unsigned round = 0; round < 100; ++round) {
+    for (std::size_t i = 0; i < ring::capacity; ++i) {
+      REQUIRE(writer.has_room(1));
+      REQUIRE(writer.write(bytes(1, round)) == 1);
+    }
+    CHECK_FALSE(writer.has_room(1));
+    writer.commit();
+    reader.take(reader.readable().size());
+    CHECK_FALSE(writer.has_room(1));
+    reader.give_back();
+  }
+  CHECK_FALSE(writer.broken());
 }
 
 TEST_CASE("a spin ends with what it waits for, or after its time", "[adaptive_spin]") {

@@ -170,9 +170,11 @@ TEST_CASE("both sides of a segment see the same rings, and what wraps around in 
     REQUIRE(back.write(there) == there.size());
     back.commit();
     reader.take(there.size());
+    reader.give_back();
     auto echo = reader_back.readable();
     REQUIRE(std::equal(echo.begin(), echo.end(), sent.begin(), sent.end()));
     reader_back.take(echo.size());
+    reader_back.give_back();
   }
 }
 
