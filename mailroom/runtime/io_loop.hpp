@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 
 namespace mailroom {
 
@@ -19,7 +20,8 @@ public:
 
   /// Something that became ready to run and may take its time.
   struct ready_job {
-    bool (*run)(void* context, void* subject) = nullptr;       ///< here and now; returns whether it wants to go on
+    /// Here and now, which is `began`; returns whether it wants to go on.
+    bool (*run)(void* context, void* subject, std::chrono::steady_clock::time_point began) = nullptr;
     void (*hand_over)(void* context, void* subject) = nullptr; ///< give it to somebody else
     void* context = nullptr;
     void* subject = nullptr;
@@ -40,8 +42,14 @@ public:
   /// Runs `what` on the thread that holds the role, after what was posted before. Any thread. It must not block.
   virtual void post(job what) = 0;
 
-  /// Runs `what` like `post` once `delay` has passed. Any thread.
-  virtual timer after(std::chrono::milliseconds delay, job what) = 0;
+  /// Runs `what` like `post` once `delay` has passed; on Windows, and on Linux before 5.11, up to a millisecond later. Any thread.
+  template <class Rep, class Period> timer after(std::chrono::duration<Rep, Period> delay, job what) {
+    constexpr std::chrono::hours longest{24 * 365}; // beyond that is never, and must not overflow
+    if (delay <= delay.zero())
+      return start_timer(std::chrono::microseconds{0}, std::move(what));
+    return start_timer(delay < longest ? std::chrono::ceil<std::chrono::microseconds>(delay) : longest,
+                       std::move(what));
+  }
 
   /// Forgets a timer; nothing happens where it has run.
   virtual void cancel(timer which) = 0;
@@ -56,6 +64,9 @@ public:
   /// Runs `what` after the current round of frames: here, while what is ready is quick and the other thread stands by, else handed
   /// over. Only where `here()`.
   virtual void offer(const ready_job& what) = 0;
+
+private:
+  virtual timer start_timer(std::chrono::microseconds delay, job what) = 0;
 };
 
 } // namespace mailroom

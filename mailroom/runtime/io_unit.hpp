@@ -15,7 +15,7 @@ public:
   void exec_later(caf::resumable* actor) override;
 
 private:
-  static bool run(void* unit, void* actor);
+  static bool run(void* unit, void* actor, std::chrono::steady_clock::time_point began);
   static void hand_over(void* unit, void* actor);
 
   io_loop& loop_;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <poll.h>
+#include <span>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -27,6 +28,25 @@ void set_counter(int eventfd) noexcept {
 void clear_counter(int descriptor) noexcept {
   std::uint64_t count = 0;
   [[maybe_unused]] auto got = ::read(descriptor, &count, sizeof(count));
+}
+
+/// As the kernel waits: in milliseconds, but for short times, where it can.
+int wait(int epoll, std::span<epoll_event> events, std::optional<std::chrono::microseconds> longest) {
+  auto most = static_cast<int>(events.size());
+  if (!longest)
+    return ::epoll_wait(epoll, events.data(), most, -1);
+#ifdef SYS_epoll_pwait2
+  constexpr std::chrono::milliseconds short_time{2};
+  if (longest->count() > 0 && *longest < short_time) {
+    timespec time{};
+    time.tv_nsec = std::chrono::nanoseconds{*longest}.count();
+    auto count = ::syscall(SYS_epoll_pwait2, epoll, events.data(), most, &time, nullptr, 0);
+    if (count >= 0 || errno != ENOSYS)
+      return static_cast<int>(count);
+  }
+#endif
+  auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(*longest);
+  return ::epoll_wait(epoll, events.data(), most, static_cast<int>(milliseconds.count()));
 }
 
 } // namespace
@@ -166,9 +186,9 @@ expected<void> io_loop_posix::when_gone(std::uint32_t pid, job what) {
   return {};
 }
 
-void io_loop_posix::wait_for_events(int milliseconds) {
+void io_loop_posix::wait_for_events(std::optional<std::chrono::microseconds> longest) {
   std::array<epoll_event, 64> events;
-  auto count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), milliseconds);
+  auto count = wait(epoll_.get(), events, longest);
   for (int i = 0; i < count; ++i) {
     if (events[i].data.u64 == wake_handle) {
       clear_counter(wake_.get());

@@ -166,12 +166,13 @@ void io_loop_windows::end_alarm() noexcept {
   ::SetEvent(stop_.get());
 }
 
-void io_loop_windows::wait_for_events(int milliseconds) {
+void io_loop_windows::wait_for_events(std::optional<std::chrono::microseconds> longest) {
   std::array<OVERLAPPED_ENTRY, 64> entries;
   ULONG count = 0;
-  auto longest = milliseconds < 0 ? INFINITE : static_cast<DWORD>(milliseconds);
+  auto milliseconds =
+    longest ? static_cast<DWORD>(std::chrono::ceil<std::chrono::milliseconds>(*longest).count()) : INFINITE;
   // no more than are likely: Wine makes a call of its own for each that is asked for and is not there
-  if (!::GetQueuedCompletionStatusEx(port_.get(), entries.data(), entries_asked_for_, &count, longest, FALSE))
+  if (!::GetQueuedCompletionStatusEx(port_.get(), entries.data(), entries_asked_for_, &count, milliseconds, FALSE))
     return; // nothing came
   entries_asked_for_ = count == entries_asked_for_ ? std::min<ULONG>(2 * count, entries.size()) : 1;
   for (ULONG i = 0; i < count; ++i)

@@ -47,7 +47,7 @@ public:
 private:
   class process_end;
 
-  void wait_for_events(int milliseconds) override;
+  void wait_for_events(std::optional<std::chrono::microseconds> longest) override;
   void wake() noexcept override;
   void set_alarm_clock(std::chrono::nanoseconds delay) noexcept override;
   void wait_for_alarm() override;

@@ -10,6 +10,9 @@ namespace {
 
 thread_local const io_role* role_of_this_thread = nullptr;
 
+/// Instead of the time at which a job began: the role went to the other thread meanwhile, which runs none before that job has ended.
+constexpr std::chrono::steady_clock::rep taken = -1;
+
 } // namespace
 
 void io_role::start_threads() {
@@ -68,9 +71,8 @@ void io_role::post(job what) {
     wake();
 }
 
-io_loop::timer io_role::after(std::chrono::milliseconds delay, job what) {
-  constexpr std::chrono::hours longest{24 * 365}; // beyond that is never, and must not overflow
-  auto at = clock::now() + std::clamp<std::chrono::milliseconds>(delay, std::chrono::milliseconds{0}, longest);
+io_loop::timer io_role::start_timer(std::chrono::microseconds delay, job what) {
+  auto at = clock::now() + delay;
   timer result = 0;
   bool earliest = false;
   {
@@ -116,47 +118,45 @@ void io_role::run(int me) {
       leading = holder_ == me;
     }
     if (leading)
-      lead(me);
+      lead();
     else
       stand_by(me);
   }
 }
 
-void io_role::lead(int me) {
+void io_role::lead() {
   role_of_this_thread = this;
   // while a hot handler has work, the others are looked at now and then
   constexpr int hot_rounds = 16;
   for (int round = 0; !stopping_; ++round) {
     auto busy = poll_hot();
     if (!busy || round % hot_rounds == 0) {
-      auto longest = busy ? 0 : timeout();
-      if (longest != 0)
+      auto longest = busy ? std::chrono::microseconds{0} : timeout();
+      if (longest != std::chrono::microseconds{0})
         rest_alarm();
       wait_for_events(longest);
     }
     // whoever reads much goes on by a posted job: what he has read so far comes first
-    if (!run_ready(me))
+    if (!run_ready())
       break;
     run_posted();
     run_timers();
-    if (!run_ready(me))
+    if (!run_ready())
       break;
   }
   role_of_this_thread = nullptr;
 }
 
-int io_role::timeout() {
+std::optional<std::chrono::microseconds> io_role::timeout() {
+  constexpr std::chrono::microseconds none{0};
   std::lock_guard guard{jobs_mutex_};
   if (!posted_.empty() || !ready_.empty())
-    return 0;
+    return none;
   if (timers_.empty())
-    return -1;
-  auto left = timers_.begin()->first - clock::now();
-  if (left <= clock::duration::zero())
-    return 0;
+    return std::nullopt;
   // round up: a timer that wakes early would only spin
-  left = std::min<clock::duration>(left, std::chrono::hours{1});
-  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+  auto left = std::chrono::ceil<std::chrono::microseconds>(timers_.begin()->first - clock::now());
+  return std::clamp<std::chrono::microseconds>(left, none, std::chrono::hours{1});
 }
 
 void io_role::run_posted() {
@@ -219,9 +219,8 @@ void io_role::hand_over_all() {
 
 /// Wakes the thread that stands by once `delay` has passed; does nothing where that is set already.
 void io_role::set_alarm(std::chrono::nanoseconds delay) noexcept {
-  if (alarm_set_.exchange(true))
-    return;
-  set_alarm_clock(delay);
+  if (!alarm_set_ && !alarm_set_.exchange(true))
+    set_alarm_clock(delay);
 }
 
 /// Before the role sleeps: an alarm that goes off meanwhile would wake a thread for nothing. Where jobs follow each other closely that happens
@@ -248,7 +247,7 @@ void io_role::watch_job(clock::time_point now) noexcept {
 
 /// Runs what is ready, one after the other, while that is quick, or each is light: then it costs less than to change threads. What is left is
 /// better off in parallel. Returns whether this thread still holds the role.
-bool io_role::run_ready(int me) {
+bool io_role::run_ready() {
   constexpr std::chrono::microseconds quick{200};
   constexpr std::chrono::microseconds light{5};
   constexpr std::chrono::microseconds longest{800};
@@ -274,7 +273,7 @@ bool io_role::run_ready(int me) {
     auto now = clock::now();
     if (auto took = now - begin; took > quick && (took > longest || took > done * light))
       next.hand_over(next.context, next.subject);
-    else if (!run_one(me, next, now))
+    else if (!run_one(next, now))
       return false;
   }
   return true;
@@ -290,12 +289,12 @@ void io_role::wait_for_the_other(clock::time_point now) {
 }
 
 /// Returns whether this thread still holds the role: where not, what else is ready is the new holder's.
-bool io_role::run_one(int me, const ready_job& what, clock::time_point now) {
+bool io_role::run_one(const ready_job& what, clock::time_point now) {
   watch_job(now);
   role_of_this_thread = nullptr; // what the job sends is not part of a round of frames
-  auto goes_on = what.run(what.context, what.subject);
-  std::unique_lock guard{role_mutex_};
-  if (holder_ != me) {
+  auto goes_on = what.run(what.context, what.subject, now);
+  if (running_since_.exchange(0) == taken) {
+    std::unique_lock guard{role_mutex_};
     other_away_ = false;
     if (goes_on)
       returned_.push_back(what); // most likely another program had the core meanwhile
@@ -304,7 +303,6 @@ bool io_role::run_one(int me, const ready_job& what, clock::time_point now) {
       wake();
     return false;
   }
-  running_since_ = 0;
   role_of_this_thread = this;
   if (goes_on)
     ready_.push_back(what); // the others have their turn first
@@ -326,9 +324,8 @@ void io_role::stand_by(int me) {
   }
   std::lock_guard guard{role_mutex_};
   // only for the very job that was seen to take long: the role may have moved on since
-  if (running_since_ != since || holder_ == me)
+  if (!running_since_.compare_exchange_strong(since, taken))
     return;
-  running_since_ = 0;
   holder_ = me;
   other_away_ = true;
 }

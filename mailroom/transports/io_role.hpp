@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -30,7 +31,6 @@ class io_role : public io_loop {
 public:
   void stop() override;
   void post(job what) override;
-  timer after(std::chrono::milliseconds delay, job what) override;
   void cancel(timer which) override;
   bool here() const noexcept override;
   void offer(const ready_job& what) override;
@@ -48,8 +48,9 @@ protected:
 
   // -- what the platform does --------------------------------------------------------------------------------------------------
 
-  /// Waits for events up to `milliseconds` (-1: for ever, 0: looks only), and tells those who wait for them. By the holder of the role.
-  virtual void wait_for_events(int milliseconds) = 0;
+  /// Waits for events up to `longest` (nothing: for ever, 0: looks only), or a little longer, and tells those who wait for them. By the holder
+  /// of the role.
+  virtual void wait_for_events(std::optional<std::chrono::microseconds> longest) = 0;
 
   /// Ends `wait_for_events`, now or the next time. Any thread.
   virtual void wake() noexcept = 0;
@@ -67,17 +68,18 @@ protected:
 private:
   using timer_queue = std::multimap<clock::time_point, std::pair<timer, job>>;
 
+  timer start_timer(std::chrono::microseconds delay, job what) override;
   void run(int me);
-  void lead(int me);
+  void lead();
   void stand_by(int me);
   void set_alarm(std::chrono::nanoseconds delay) noexcept;
   void rest_alarm() noexcept;
   void watch_job(clock::time_point now) noexcept;
-  int timeout();
+  std::optional<std::chrono::microseconds> timeout();
   void run_posted();
   void run_timers();
-  bool run_ready(int me);
-  bool run_one(int me, const ready_job& what, clock::time_point now);
+  bool run_ready();
+  bool run_one(const ready_job& what, clock::time_point now);
   void wait_for_the_other(clock::time_point now);
   bool poll_hot();
   void hand_over_all();
@@ -96,6 +98,7 @@ private:
   int holder_ = 0;
   bool other_away_ = false;
   std::vector<ready_job> returned_; // by one who lost the role over them
+  /// When the job that runs began; 0 for none, `taken` where the role went on without it.
   std::atomic<clock::rep> running_since_{0};
   std::atomic<bool> alarm_set_{false};
 

@@ -82,7 +82,7 @@ public:
   std::function<void()> inside;
 
 private:
-  static bool run(void* context, void*) {
+  static bool run(void* context, void*, clock::time_point) {
     auto& self = *static_cast<work*>(context);
     self.thread = std::this_thread::get_id();
     self.started.open();
@@ -205,6 +205,25 @@ TEST_CASE("a timer is on time, though not early", "[io_loop]") {
     REQUIRE(took >= 20ms);
     return took;
   }));
+}
+
+TEST_CASE("timers of less than a millisecond run, in order and none early", "[io_loop]") {
+  auto loop = started();
+  for (int round = 0; round < 20; ++round) {
+    std::vector<int> order;
+    gate done;
+    auto begin = clock::now();
+    on_role(*loop, [&] {
+      loop->after(700us, [&] {
+        order.push_back(2);
+        done.open();
+      });
+      loop->after(200us, [&] { order.push_back(1); });
+    });
+    REQUIRE(done.wait());
+    CHECK(order == std::vector<int>{1, 2});
+    CHECK(clock::now() - begin >= 700us);
+  }
 }
 
 TEST_CASE("an earlier timer that is set later runs on time", "[io_loop]") {
@@ -459,14 +478,14 @@ TEST_CASE("many ready jobs, quick and slow, are each run or handed over once", "
   std::atomic<int> ran{0};
   struct counting {
     std::atomic<int>* ran;
-    static bool run(void* context, void* subject) {
+    static bool run(void* context, void* subject, clock::time_point) {
       auto number = reinterpret_cast<std::uintptr_t>(subject);
       if (number % 400 == 0)
         std::this_thread::sleep_for(3ms);
       ++*static_cast<counting*>(context)->ran;
       return false;
     }
-    static void hand_over(void* context, void* subject) { run(context, subject); }
+    static void hand_over(void* context, void* subject) { run(context, subject, {}); }
   } counter{&ran};
   for (std::uintptr_t i = 0; i < count; ++i)
     loop->post([&, i] { loop->offer({&counting::run, &counting::hand_over, &counter, reinterpret_cast<void*>(i)}); });

@@ -33,7 +33,7 @@ public:
   void run_ready_job() {
     std::promise<void> ran;
     post([&] {
-      offer({[](void* context, void*) {
+      offer({[](void* context, void*, clock::time_point) {
                static_cast<std::promise<void>*>(context)->set_value();
                return false;
              },
@@ -43,9 +43,9 @@ public:
   }
 
 private:
-  void wait_for_events(int milliseconds) override {
+  void wait_for_events(std::optional<std::chrono::microseconds> longest) override {
     std::unique_lock guard{mutex_};
-    asleep_ = milliseconds != 0;
+    asleep_ = longest != 0us;
     changed_.notify_all();
     if (asleep_)
       changed_.wait(guard, [this] { return woken_; });
