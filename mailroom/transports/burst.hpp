@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace mailroom {
 
@@ -26,16 +27,27 @@ public:
 
   constexpr explicit burst(std::chrono::microseconds closely = gap) noexcept : closely_{closely} {}
 
-  /// Counts a frame; returns whether it belongs to a burst.
-  bool goes_on(clock::time_point now = clock::now()) noexcept {
-    auto since = now - last_;
+  /// Counts a frame; returns whether it belongs to a burst. `lost_core()` says whether the thread was interrupted since it was asked last, and is asked
+  /// only after a pause: then that was none of the sender's.
+  template <class LostCore> bool goes_on(clock::time_point now, LostCore lost_core) noexcept {
+    auto since = (now - last_) / (std::exchange(followers_, 0) + 1);
     last_ = now;
     if (since < closely_)
       close_ones_ = std::min(close_ones_ + 1, 2 * length);
-    else
+    else if (close_ones_ > 0 && !lost_core())
       close_ones_ = since < pause ? std::max(close_ones_ - length / 2, 0) : 0;
-    return close_ones_ >= length;
+    return is_on();
   }
+
+  /// The same where each pause counts as the sender's.
+  bool goes_on(clock::time_point now = clock::now()) noexcept {
+    return goes_on(now, [] { return false; });
+  }
+
+  /// Whether the frame counted last belongs to a burst. Where what that gathers still waits, the next frame may `follow` without a look at the clock,
+  /// which costs as much as much of a frame.
+  bool is_on() const noexcept { return close_ones_ >= length; }
+  void follow() noexcept { ++followers_; }
 
   /// The frame counted last was written by now. Who says so has the gap measured from here: where a write takes longer than the gap is, no frame would
   /// ever follow closely.
@@ -45,6 +57,7 @@ private:
   std::chrono::microseconds closely_;
   clock::time_point last_{};
   int close_ones_ = 0;
+  int followers_ = 0; // since the last look at the clock
 };
 
 } // namespace mailroom

@@ -1,5 +1,6 @@
 #include <mailroom/transports/pipe_connection_posix.hpp>
 
+#include <mailroom/runtime/thread_usage.hpp>
 #include <mailroom/transports/burst.hpp>
 
 #include <algorithm>
@@ -28,6 +29,16 @@ constexpr std::chrono::milliseconds grace_for_exit{50};
 
 /// Of the thread, not of a connection: one who writes to many peers in turn writes as much.
 thread_local burst burst_of_this_thread;
+thread_local thread_usage usage_of_this_thread;
+
+/// Whether another thread has had this one's core since the last time, and this one did not give it away by itself: then it was none of its pauses.
+bool lost_core() noexcept {
+  auto now = thread_usage::now();
+  if (!now)
+    return false;
+  auto before = std::exchange(usage_of_this_thread, *now);
+  return now->interruptions != before.interruptions && now->waits == before.waits;
+}
 
 /// That are read on the I/O role before others have their turn.
 constexpr int frames_of_a_round = 100;
@@ -152,7 +163,7 @@ send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mo
     look_for_room(guard, frame.size());
   if (over_)
     return send_result::closed;
-  auto gathers = !writes_shared_ && frame.size() <= frame_queue::small && burst_of_this_thread.goes_on();
+  auto gathers = !writes_shared_ && frame.size() <= frame_queue::small && belongs_to_burst_locked();
   if (out_.empty() && !gathers) {
     auto written = write_some(frame);
     if (written == frame.size())
@@ -190,6 +201,13 @@ send_result pipe_connection::send(std::span<const std::byte> frame, send_mode mo
   return send_result::sent;
 }
 
+bool pipe_connection::belongs_to_burst_locked() const {
+  if (!flush_posted_ || !burst_of_this_thread.is_on())
+    return burst_of_this_thread.goes_on(clock::now(), lost_core);
+  burst_of_this_thread.follow();
+  return true;
+}
+
 /// Writes the front of `frame` at once, as much as fits; nothing where the socket is over. `write_mutex_` is held.
 std::optional<std::size_t> pipe_connection::write_some(std::span<const std::byte> frame) {
   if (writes_shared_) {
@@ -221,16 +239,25 @@ void pipe_connection::write_later_locked() {
 
 /// What a burst gathers goes out by the hand of the sender once it is much, and by that of the I/O role once the burst is over.
 void pipe_connection::flush_soon_locked() {
-  if (std::exchange(flush_posted_, true))
+  gathered_ = true;
+  if (!std::exchange(flush_posted_, true))
+    loop_.post([self = shared_from_this()] { self->flush_gathered(); });
+}
+
+/// While the burst goes on the I/O role looks again in a while: to wake it for each few frames takes more time than the sender has for them.
+void pipe_connection::flush_gathered() {
+  constexpr std::chrono::microseconds a_while{200};
+  bool again = false;
+  {
+    std::lock_guard guard{write_mutex_};
+    again = std::exchange(gathered_, false) && !over_;
+    flush_posted_ = again;
+  }
+  if (finished_)
     return;
-  loop_.post([self = shared_from_this()] {
-    {
-      std::lock_guard guard{self->write_mutex_};
-      self->flush_posted_ = false;
-    }
-    if (!self->finished_)
-      self->flush_and_tell_room();
-  });
+  flush_and_tell_room();
+  if (again)
+    loop_.after(a_while, [self = shared_from_this()] { self->flush_gathered(); });
 }
 
 /// Writes what fits. Returns whether the queue is empty. `write_mutex_` is held.

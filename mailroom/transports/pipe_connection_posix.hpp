@@ -53,10 +53,12 @@ private:
   enum class progress { more, drained, over };
 
   send_result send(std::span<const std::byte> frame, send_mode mode, byte_buffer* owner);
+  bool belongs_to_burst_locked() const;
   std::optional<std::size_t> write_some(std::span<const std::byte> frame);
   void keep(std::span<const std::byte> frame, byte_buffer* owner);
   void write_later_locked();
   void flush_soon_locked();
+  void flush_gathered();
   bool receive();
   void begin_round(int frames) noexcept { frames_left_ = frames; }
   /// A large frame counts as many: who handles it should give its memory back before the next ones want theirs.
@@ -145,6 +147,7 @@ private:
   bool full_ = false;                      // somebody was told so
   std::atomic<bool> writing_later_{false}; // the I/O role waits for room in the socket, or for the bell
   bool flush_posted_ = false;              // the I/O role writes in a moment what a burst has gathered
+  bool gathered_ = false;                  // something since it did so last
 
   std::mutex end_mutex_;
   std::optional<error> end_; // the first reason wins
