@@ -65,8 +65,8 @@ struct gone {
 
 MAILROOM_CLOSED_ENUM(mailroom::ending, as_it_should, not_started)
 MAILROOM_CLOSED_ENUM(mailroom::errc, invalid_address, shutting_down)
-MAILROOM_MESSAGE(mailroom::factory_messages::make, "mailroom.factory.make")
-MAILROOM_MESSAGE(mailroom::factory_messages::made, "mailroom.factory.made")
-MAILROOM_MESSAGE(mailroom::factory_messages::stop, "mailroom.factory.stop")
-MAILROOM_MESSAGE(mailroom::factory_messages::watch, "mailroom.factory.watch")
-MAILROOM_MESSAGE(mailroom::factory_messages::gone, "mailroom.factory.gone")
+MAILROOM_EXTERN_MESSAGE(mailroom::factory_messages::make, "mailroom.factory.make")
+MAILROOM_EXTERN_MESSAGE(mailroom::factory_messages::made, "mailroom.factory.made")
+MAILROOM_EXTERN_MESSAGE(mailroom::factory_messages::stop, "mailroom.factory.stop")
+MAILROOM_EXTERN_MESSAGE(mailroom::factory_messages::watch, "mailroom.factory.watch")
+MAILROOM_EXTERN_MESSAGE(mailroom::factory_messages::gone, "mailroom.factory.gone")

@@ -58,3 +58,14 @@ std::string to_string(const tree_node& root) {
 }
 
 } // namespace mailroom
+
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::child_info)
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::child_counts)
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::tree_node)
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::ask::which_children)
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::ask::count_children)
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::ask::supervision_tree)
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::ask::terminate_child)
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::ask::restart_child)
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::ask::delete_child)
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::ask::start_child)

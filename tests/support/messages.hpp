@@ -60,11 +60,11 @@ inline constexpr auto own_category = caf::atom("testbank");
 
 } // namespace test
 
-MAILROOM_MESSAGE(test::number, "test.number")
-MAILROOM_MESSAGE(test::text, "test.text")
-MAILROOM_MESSAGE(test::item, "test.item")
-MAILROOM_MESSAGE(test::report, "test.report")
-MAILROOM_MESSAGE(test::later, "test.later")
-MAILROOM_MESSAGE(test::forward, "test.forward")
+MAILROOM_EXTERN_MESSAGE(test::number, "test.number")
+MAILROOM_EXTERN_MESSAGE(test::text, "test.text")
+MAILROOM_EXTERN_MESSAGE(test::item, "test.item")
+MAILROOM_EXTERN_MESSAGE(test::report, "test.report")
+MAILROOM_EXTERN_MESSAGE(test::later, "test.later")
+MAILROOM_EXTERN_MESSAGE(test::forward, "test.forward")
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(test::unspeakable)

@@ -1,0 +1,3 @@
+#include <mailroom/runtime/message.hpp>
+
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::address)
