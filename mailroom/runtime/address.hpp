@@ -100,4 +100,22 @@ private:
   incarnation life_;
 };
 
+/// Where a call goes: an address, or its text. Refers to what it was made of, which must outlive it: for parameters.
+class MAILROOM_EXPORT destination {
+public:
+  // NOLINTBEGIN(google-explicit-constructor): `send("bank/ledger", ...)` is what programs write, and an address serves as well
+  destination(const char* text) : text_{text} {}
+  destination(std::string_view text) : text_{text} {}
+  destination(const std::string& text) : text_{text} {}
+  destination(const address& parsed) : parsed_{&parsed} {}
+  // NOLINTEND(google-explicit-constructor)
+
+  std::string_view text() const noexcept { return text_; }
+  const address* parsed() const noexcept { return parsed_; }
+
+private:
+  std::string_view text_;
+  const address* parsed_ = nullptr;
+};
+
 } // namespace mailroom

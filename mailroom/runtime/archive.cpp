@@ -26,14 +26,14 @@ std::size_t default_memory_budget(std::size_t payload) noexcept {
 // -- output_archive ----------------------------------------------------------
 
 void output_archive::flush() {
-  sink_.insert(sink_.end(), stage_.data(), stage_.data() + staged_);
+  sink_->insert(sink_->end(), stage_.data(), stage_.data() + staged_);
   staged_ = 0;
 }
 
 void output_archive::append_unstaged(const void* data, std::size_t size) {
   flush();
   auto begin = static_cast<const std::byte*>(data);
-  sink_.insert(sink_.end(), begin, begin + size);
+  sink_->insert(sink_->end(), begin, begin + size);
 }
 
 void output_archive::refuse_enum() {

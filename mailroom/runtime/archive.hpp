@@ -210,7 +210,14 @@ template <class T> T settled(T value) noexcept {
 class output_archive : public cereal::OutputArchive<output_archive, cereal::AllowEmptyClassElision> {
 public:
   explicit output_archive(byte_buffer& sink, std::size_t max_depth = archive_limits{}.max_depth)
-    : OutputArchive{this}, sink_{sink}, max_depth_{max_depth}, depth_left_{max_depth} {}
+    : OutputArchive{this}, sink_{&sink}, max_depth_{max_depth}, depth_left_{max_depth} {}
+
+  /// Begins another message, as a new archive would, which takes more time than a small message. Not after an exception, nor where `remembers`.
+  void restart(byte_buffer& sink) noexcept { sink_ = &sink; }
+
+  /// Whether cereal has written what it does not write again in the same archive.
+  bool remembers() const noexcept { return remembers_; }
+  void remember() noexcept { remembers_ = true; }
 
   /// Writes one number.
   template <class T> void save_number(T value) {
@@ -271,9 +278,10 @@ private:
   [[noreturn]] MAILROOM_EXPORT static void refuse_count(std::uint64_t count);
   [[noreturn]] MAILROOM_EXPORT static void refuse_depth();
 
-  byte_buffer& sink_;
+  byte_buffer* sink_;
   std::size_t max_depth_;
   std::size_t depth_left_;
+  bool remembers_ = false;
 
   // growing a vector by one number takes 6 ns, this takes 1
   std::size_t staged_ = 0;
@@ -296,6 +304,17 @@ public:
 
   input_archive(const std::byte* data, std::size_t size, const archive_limits& limits = {})
     : input_archive{std::span{data, size}, limits} {}
+
+  /// As for writing.
+  void restart(std::span<const std::byte> bytes) noexcept {
+    cursor_ = bytes.data();
+    end_ = bytes.data() + bytes.size();
+    elements_left_ = limits_.max_elements;
+    budget_ = limits_.memory_budget ? *limits_.memory_budget : default_memory_budget(bytes.size());
+    memory_left_ = budget_;
+  }
+  bool remembers() const noexcept { return remembers_; }
+  void remember() noexcept { remembers_ = true; }
 
   std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - cursor_); }
 
@@ -395,6 +414,7 @@ private:
   std::size_t memory_left_;
   std::optional<std::uint32_t> version_;
   bool refused_ = false;
+  bool remembers_ = false;
 };
 
 // -- cereal calls these around each value ------------------------------------
@@ -410,6 +430,10 @@ template <class T> constexpr bool loads_with_version() {
 
 template <class T> inline constexpr bool is_versioned = loads_with_version<T>();
 
+/// Whether cereal keeps in an archive that it has met a `T`: its version comes once, and so does a virtual base class.
+template <class T>
+inline constexpr bool is_remembered = is_versioned<versioned_part<T>> || is_a<T, cereal::virtual_base_class>;
+
 } // namespace detail
 
 template <class T> void prologue(output_archive& ar, const T& value) {
@@ -422,6 +446,8 @@ template <class T> void prologue(output_archive& ar, const T& value) {
   static_assert(
     CEREAL_THREAD_SAFE || !detail::is_versioned<detail::versioned_part<T>>,
     "class versions travel only with CEREAL_THREAD_SAFE=1: without it cereal's global map of them has no lock");
+  if constexpr (detail::is_remembered<T>)
+    ar.remember();
 }
 
 template <class T> void epilogue(output_archive& ar, const T&) {
@@ -437,6 +463,8 @@ template <class T> void prologue(input_archive& ar, const T&) {
     ar.charge(8 * sizeof(void*)); // cereal remembers each one in a set
   if constexpr (detail::is_versioned<detail::versioned_part<T>>)
     ar.expect_version(cereal::detail::Version<detail::versioned_part<T>>::version);
+  if constexpr (detail::is_remembered<T>)
+    ar.remember();
 }
 
 template <class T> void epilogue(input_archive& ar, const T& value) {

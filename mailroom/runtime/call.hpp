@@ -4,6 +4,7 @@
 
 #include <mailroom/runtime/codec.hpp>
 #include <mailroom/runtime/once_event.hpp>
+#include <mailroom/runtime/spare_memory.hpp>
 
 #include <atomic>
 #include <chrono>

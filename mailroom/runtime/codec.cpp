@@ -80,6 +80,70 @@ template <class F> auto guarded(F body) -> decltype(body()) {
   }
 }
 
+/// Begins a message in an archive that this thread has used before, where that is as good as a new one.
+template <class Archive, class Bytes> class restarted {
+public:
+  explicit restarted(Bytes& bytes) {
+    if (in_use_) { // by a message whose `serialize` sends another one
+      own_.emplace(bytes);
+      return;
+    }
+    in_use_ = true;
+    if (kept_)
+      kept_->restart(bytes);
+    else
+      kept_.emplace(bytes);
+  }
+
+  ~restarted() {
+    if (own_)
+      return;
+    in_use_ = false;
+    if (!whole_ || kept_->remembers())
+      kept_.reset();
+  }
+
+  restarted(const restarted&) = delete;
+  restarted& operator=(const restarted&) = delete;
+
+  Archive& archive() noexcept { return own_ ? *own_ : *kept_; }
+
+  /// The message has come to its end.
+  void whole() noexcept { whole_ = true; }
+
+private:
+  static thread_local constinit bool in_use_;
+  static thread_local std::optional<Archive> kept_;
+
+  std::optional<Archive> own_;
+  bool whole_ = false;
+};
+
+template <class Archive, class Bytes> thread_local constinit bool restarted<Archive, Bytes>::in_use_ = false;
+template <class Archive, class Bytes> thread_local std::optional<Archive> restarted<Archive, Bytes>::kept_;
+
+/// Saves with `save(archive)`.
+template <class Save> void write_values(byte_buffer& target, Save save) {
+  restarted<output_archive, byte_buffer> out{target};
+  save(out.archive());
+  out.whole();
+}
+
+/// Loads with `load(archive)`, which must leave nothing over.
+template <class Load> auto read_values(std::span<const std::byte> bytes, Load load) {
+  restarted<input_archive, std::span<const std::byte>> in{bytes};
+  if constexpr (std::is_void_v<decltype(load(in.archive()))>) {
+    load(in.archive());
+    in.archive().finish();
+    in.whole();
+  } else {
+    auto result = load(in.archive());
+    in.archive().finish();
+    in.whole();
+    return result;
+  }
+}
+
 constexpr std::size_t max_elements_of_a_message = 255;
 
 /// What other processes call their types may stand in a log line.
@@ -131,14 +195,8 @@ std::optional<std::span<const std::byte>> only_type_is(const message_type* last,
   return bytes.subspan(counts + name.size());
 }
 
-/// Loads with `load(archive)`, which must leave nothing over.
 template <class Load> expected<caf::message> decode_values(std::span<const std::byte> bytes, Load load) {
-  return guarded([&]() -> expected<caf::message> {
-    input_archive archive{bytes.data(), bytes.size()};
-    caf::message result = load(archive);
-    archive.finish();
-    return result;
-  });
+  return guarded([&]() -> expected<caf::message> { return read_values(bytes, load); });
 }
 
 std::string joined(std::span<const std::string_view> names) {
@@ -182,9 +240,10 @@ expected<void> encode(byte_buffer& target, std::span<const element> elements) {
     target.insert(target.end(), bytes.begin(), bytes.end());
   }
   auto result = guarded([&]() -> expected<void> {
-    output_archive out{target};
-    for (auto& each : elements)
-      each.type->save(out, each.value);
+    write_values(target, [&](output_archive& out) {
+      for (auto& each : elements)
+        each.type->save(out, each.value);
+    });
     return {};
   });
   if (!result)
@@ -251,10 +310,7 @@ expected<void> decode_into(std::span<const std::byte> bytes, std::span<const mes
   if (!same)
     return fail(errc::unexpected_reply, "unexpected reply: " + joined(names->all()));
   return guarded([&]() -> expected<void> {
-    auto rest = in.rest();
-    input_archive archive{rest.data(), rest.size()};
-    load(archive, target);
-    archive.finish();
+    read_values(in.rest(), [&](input_archive& archive) { load(archive, target); });
     return {};
   });
 }

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace mailroom {
 
@@ -125,5 +126,17 @@ public:
 private:
   error why_;
 };
+
+namespace detail {
+
+/// What `result` holds; throws `failure` where that is an error.
+template <class T> T or_throw(expected<T> result) {
+  if (!result)
+    throw failure{std::move(result).error()};
+  if constexpr (!std::is_void_v<T>)
+    return *std::move(result);
+}
+
+} // namespace detail
 
 } // namespace mailroom

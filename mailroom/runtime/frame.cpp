@@ -49,11 +49,12 @@ std::size_t frame_size(std::span<const std::byte> frames) noexcept {
 
 frame_writer::frame_writer(byte_buffer& target, frame_kind kind, std::uint64_t id, std::uint8_t flags)
   : target_{target}, begin_{target.size()} {
-  u32(0);
-  u8(static_cast<std::uint8_t>(kind));
-  u8(flags);
-  u16(0);
-  u64(id);
+  // in one piece: it stands before each message
+  std::array<std::byte, frame_header_size> header{};
+  header[4] = static_cast<std::byte>(kind);
+  header[5] = std::byte{flags};
+  std::ranges::copy(detail::little_endian(id), header.begin() + 8);
+  raw(header);
 }
 
 void frame_writer::text8(std::string_view value) {

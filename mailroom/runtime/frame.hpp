@@ -76,6 +76,17 @@ std::size_t frame_size(std::span<const std::byte> frames) noexcept;
 /// An empty buffer of this thread to build a frame in, which keeps its memory from one frame to the next. Until the thread asks again.
 byte_buffer& scratch_buffer();
 
+namespace detail {
+
+template <class T> std::array<std::byte, sizeof(T)> little_endian(T value) noexcept {
+  std::array<std::byte, sizeof(T)> bytes;
+  for (std::size_t i = 0; i < sizeof(T); ++i)
+    bytes[i] = static_cast<std::byte>(value >> (8 * i));
+  return bytes;
+}
+
+} // namespace detail
+
 /// Builds one frame at the end of `target`; the size is filled in by `finish` (or the destructor's absence is a bug).
 class frame_writer {
 public:
@@ -101,12 +112,7 @@ public:
   void discard() noexcept { target_.resize(begin_); }
 
 private:
-  template <class T> void number(T value) {
-    std::array<std::byte, sizeof(T)> bytes;
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-      bytes[i] = static_cast<std::byte>(value >> (8 * i));
-    raw(bytes);
-  }
+  template <class T> void number(T value) { raw(detail::little_endian(value)); }
 
   byte_buffer& target_;
   std::size_t begin_;

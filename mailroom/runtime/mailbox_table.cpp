@@ -4,6 +4,12 @@
 
 namespace mailroom {
 
+local_mailbox_ptr mailbox_table::make(std::string label, caf::strong_actor_ptr actor, bool is_service) const {
+  auto shared = std::make_shared<const std::string>(std::move(label));
+  return std::make_shared<local_mailbox>(
+    local_mailbox{home_.lock(), std::move(shared), std::move(actor), false, is_service});
+}
+
 expected<void> mailbox_table::put(const mailbox_name& name, local_mailbox_ptr entry) {
   local_mailbox_ptr last; // let go of outside the lock
   std::unique_lock guard{mutex_};
@@ -24,15 +30,15 @@ expected<void> mailbox_table::put(const mailbox_name& name, local_mailbox_ptr en
 }
 
 expected<void> mailbox_table::bind(const mailbox_name& name, caf::strong_actor_ptr actor) {
-  return put(name, std::make_shared<local_mailbox>(local_mailbox{name.str(), std::move(actor)}));
+  return put(name, make(name.str(), std::move(actor)));
 }
 
 expected<void> mailbox_table::bind_service(const mailbox_name& name, caf::strong_actor_ptr actor) {
-  return put(name, std::make_shared<local_mailbox>(local_mailbox{name.str(), std::move(actor), false, true}));
+  return put(name, make(name.str(), std::move(actor), true));
 }
 
 expected<void> mailbox_table::reserve(const mailbox_name& name) {
-  return put(name, std::make_shared<local_mailbox>(local_mailbox{name.str(), nullptr}));
+  return put(name, make(name.str(), nullptr));
 }
 
 void mailbox_table::supervised(const std::string& name, const caf::actor_addr& actor) {
@@ -43,7 +49,9 @@ void mailbox_table::supervised(const std::string& name, const caf::actor_addr& a
     return;
   ++version_;
   auto& entry = found->second;
-  last = std::exchange(entry, std::make_shared<local_mailbox>(local_mailbox{entry->label, entry->actor, true}));
+  auto changed = std::make_shared<local_mailbox>(*entry);
+  changed->supervised = true;
+  last = std::exchange(entry, std::move(changed));
 }
 
 bool mailbox_table::remove(const std::string& name, const caf::actor_addr& actor) {
@@ -114,7 +122,7 @@ local_mailbox_ptr mailbox_table::find(std::uint64_t number) const {
   }
   if (!actor)
     return nullptr;
-  return std::make_shared<local_mailbox>(local_mailbox{"#" + std::to_string(number), std::move(actor)});
+  return make("#" + std::to_string(number), std::move(actor));
 }
 
 std::vector<local_mailbox_ptr> mailbox_table::all(bool services) const {

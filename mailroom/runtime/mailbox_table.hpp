@@ -13,9 +13,15 @@
 
 namespace mailroom {
 
-/// One mailbox as messages see it: where to put them, and what to call it in a log line.
+class core;
+
+/// What to call a mailbox in a log line: "ledger" or "#7". Who has it may outlive the mailbox.
+using mailbox_label = std::shared_ptr<const std::string>;
+
+/// One mailbox as messages see it: where to put them, and what to call it.
 struct local_mailbox {
-  std::string label; ///< "ledger" or "#7"
+  std::shared_ptr<core> home; ///< where its messages are counted
+  mailbox_label label;
   caf::strong_actor_ptr actor;
   bool supervised = false; ///< somebody else sees to its end: see `system::leave_to_supervisor`
   bool is_service =
@@ -27,6 +33,9 @@ using local_mailbox_ptr = std::shared_ptr<const local_mailbox>;
 /// Any thread. Actors with a name are kept alive until they end or are unbound; those with a number are not.
 class mailbox_table {
 public:
+  /// Whose mailboxes they are: of those that are entered from here on, until `close`. First of all.
+  void belongs_to(const std::shared_ptr<core>& home) { home_ = home; }
+
   /// Fails with `name_taken`, or `shutting_down` after `close`. Whoever binds must call `remove` when the actor ends.
   expected<void> bind(const mailbox_name& name, caf::strong_actor_ptr actor);
 
@@ -68,9 +77,11 @@ private:
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
   };
 
+  local_mailbox_ptr make(std::string label, caf::strong_actor_ptr actor, bool is_service = false) const;
   expected<void> put(const mailbox_name& name, local_mailbox_ptr entry);
   std::vector<local_mailbox_ptr> all(bool services) const;
 
+  std::weak_ptr<core> home_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, local_mailbox_ptr, hash, std::equal_to<>> names_;
   std::unordered_map<std::uint64_t, caf::weak_actor_ptr> numbers_;

@@ -46,9 +46,7 @@ private:
 
   template <class T> static void save(output_archive& out, const void* value) { out(*static_cast<const T*>(value)); }
   template <class T> static caf::message load(input_archive& in) {
-    T value{};
-    in(value);
-    return caf::make_message(std::move(value));
+    return caf_version::make_message_in_place<T>([&](T& value) { in(value); });
   }
   template <class T> static caf::type_erased_value_ptr load_element(input_archive& in) {
     T value{};

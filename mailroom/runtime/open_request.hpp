@@ -6,6 +6,7 @@
 #include <mailroom/runtime/caf_version.hpp>
 #include <mailroom/runtime/call.hpp>
 #include <mailroom/runtime/error.hpp>
+#include <mailroom/runtime/mailbox_table.hpp>
 
 #include <atomic>
 #include <memory>
@@ -13,6 +14,7 @@
 
 namespace mailroom {
 
+class core;
 class session;
 
 /// Who asked.
@@ -29,11 +31,11 @@ using request_origin = std::variant<local_origin, remote_origin, std::shared_ptr
 
 class open_request final : public caf::actor_proxy {
 public:
-  /// `label` is the address that was asked, for error texts; `asked` its actor, from whom the answer comes.
-  static caf::strong_actor_ptr make(caf::actor_system& actors, std::string label, const caf::strong_actor_ptr& asked,
-                                    request_origin origin);
+  /// Puts a new one on `stages`, the way that the answer takes. `asked` is the mailbox that owes it.
+  static open_request& put_on(caf::mailbox_element::forwarding_stack& stages, const local_mailbox& asked,
+                              request_origin origin);
 
-  open_request(caf::actor_config& cfg, std::string label, caf::weak_actor_ptr asked, request_origin origin);
+  open_request(caf::actor_config& cfg, const local_mailbox& asked, request_origin origin);
 
   /// Takes the answer: the first one counts.
   void enqueue(caf::mailbox_element_ptr answer, caf::execution_unit* unit) override;
@@ -45,10 +47,11 @@ public:
   /// What to answer when nobody else does.
   void if_dropped(error why) { if_dropped_ = std::move(why); }
 
-  const std::string& label() const noexcept { return label_; }
-
 private:
-  std::string label_;
+  std::string address() const;
+
+  std::shared_ptr<core> core_;
+  mailbox_label label_;
   caf::weak_actor_ptr asked_;
   request_origin origin_;
   std::optional<error> if_dropped_;
@@ -70,7 +73,7 @@ public:
 private:
   friend class open_request;
   struct held_request {
-    std::string label;
+    std::string asked;
     request_origin origin;
   };
   std::vector<held_request> held_;

@@ -27,3 +27,6 @@ caf::behavior serve_process(caf::event_based_actor* self, const std::string& pro
 }
 
 } // namespace mailroom
+
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::stop_process)
+MAILROOM_INSTANTIATE_MESSAGE(mailroom::greet_process)

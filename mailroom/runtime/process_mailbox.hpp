@@ -34,5 +34,5 @@ caf::behavior serve_process(caf::event_based_actor* self, const std::string& pro
 
 } // namespace mailroom
 
-MAILROOM_MESSAGE(mailroom::stop_process, "mailroom.stop")
-MAILROOM_MESSAGE(mailroom::greet_process, "mailroom.greet")
+MAILROOM_EXTERN_MESSAGE(mailroom::stop_process, "mailroom.stop")
+MAILROOM_EXTERN_MESSAGE(mailroom::greet_process, "mailroom.greet")

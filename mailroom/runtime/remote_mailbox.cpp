@@ -51,12 +51,14 @@ void remote_mailbox::enqueue_here(caf::mailbox_element_ptr what, caf::execution_
     refuse(*what, {errc::no_such_mailbox, to_string(target_)}, unit);
     return;
   }
-  std::optional<request_origin> origin;
-  if (what->mid.is_request())
-    origin = local_origin{what->sender, what->mid, std::move(what->stages)};
   auto sender = what->sender;
   auto id = what->mid;
-  deliver(*core_, std::move(to), std::move(sender), id, what->move_content_to_message(), std::move(origin), unit);
+  if (id.is_request()) {
+    local_origin origin{sender, id, std::move(what->stages)};
+    deliver_request(std::move(to), std::move(sender), id, what->move_content_to_message(), std::move(origin), unit);
+  } else {
+    deliver(std::move(to), std::move(sender), id, what->move_content_to_message(), unit);
+  }
 }
 
 void remote_mailbox::enqueue_there(caf::mailbox_element_ptr what, caf::execution_unit* unit) {

@@ -265,16 +265,16 @@ void session::on_message(const frame_view& frame) {
     refuse(values.error().about(here()));
     return;
   }
-  std::optional<request_origin> origin;
-  auto id = caf::make_message_id();
+  auto sender = handle_of(head->sender);
+  auto is_urgent = (frame.header.flags & flag_urgent) != 0;
   if (is_request) {
-    origin = remote_origin{shared_from_this(), frame.header.id};
-    // any number will do: the answer finds its way by `origin`
-    id = caf_version::request_id(1, (frame.header.flags & flag_urgent) != 0);
-  } else if ((frame.header.flags & flag_urgent) != 0) {
-    id = id.with_high_priority();
+    // any number will do: the answer finds its way by its origin
+    deliver_request(std::move(to), std::move(sender), caf_version::request_id(1, is_urgent), *std::move(values),
+                    remote_origin{shared_from_this(), frame.header.id}, &core_.unit());
+  } else {
+    auto id = is_urgent ? caf::make_message_id().with_high_priority() : caf::make_message_id();
+    deliver(std::move(to), std::move(sender), id, *std::move(values), &core_.unit());
   }
-  deliver(core_, std::move(to), handle_of(head->sender), id, *std::move(values), std::move(origin), &core_.unit());
 }
 
 void session::answer(std::uint64_t id, const caf::message& what) {

@@ -20,22 +20,6 @@
 
 namespace mailroom {
 
-/// Where a call goes: an address, or its text.
-class MAILROOM_EXPORT destination {
-public:
-  destination(const char* text) : text_{text} {}        // NOLINT(google-explicit-constructor): text is an address here
-  destination(std::string_view text) : text_{text} {}   // NOLINT(google-explicit-constructor)
-  destination(const std::string& text) : text_{text} {} // NOLINT(google-explicit-constructor)
-  destination(const address& parsed) : parsed_{&parsed} {} // NOLINT(google-explicit-constructor)
-
-  std::string_view text() const noexcept { return text_; }
-  const address* parsed() const noexcept { return parsed_; }
-
-private:
-  std::string_view text_;
-  const address* parsed_ = nullptr;
-};
-
 /// What a single call may say for itself; what it leaves out is the configuration's.
 struct call_options {
   std::optional<std::chrono::milliseconds> timeout{};
@@ -56,6 +40,11 @@ template <> struct reply_type<void> {
   using type = void;
   using call_type = typed_call<>;
 };
+
+template <class... Rs> auto make_call() {
+  using call_type = typename reply_type<Rs...>::call_type;
+  return std::allocate_shared<call_type>(spare_allocator<call_type>{});
+}
 
 template <class... Rs> using reply_t = typename reply_type<Rs...>::type;
 
@@ -215,7 +204,7 @@ public:
   }
   template <class R, class... Rs, class... Ts>
   expected<detail::reply_t<R, Rs...>> request(const destination& to, const call_options& how, const Ts&... values) {
-    auto waiting = std::make_shared<typename detail::reply_type<R, Rs...>::call_type>();
+    auto waiting = detail::make_call<R, Rs...>();
     auto done = with_payload([&](const payload& what) { return ask(to, what, how, waiting); }, values...);
     if (!done)
       return tl::unexpected{done.error()};
@@ -320,7 +309,7 @@ private:
   template <class R, class... Rs, class Then, class... Ts>
   void begin(const destination& to, const call_options& how, bool by_executor, Then then, const Ts&... values) {
     using result = expected<detail::reply_t<R, Rs...>>;
-    auto waiting = std::make_shared<typename detail::reply_type<R, Rs...>::call_type>();
+    auto waiting = detail::make_call<R, Rs...>();
     auto finish = [raw = waiting.get(), then = std::move(then)]() mutable {
       if (raw->failed())
         then(result{tl::unexpected{*raw->failed()}});

@@ -1,6 +1,6 @@
 #pragma once
 // The contract between mailroom and a way of moving bytes. A transport knows frames and processes, not messages: it carries whole
-// frames in order between two processes and says when a connection is gone, and why. tests/unit/transport_contract_test.cpp holds every
+// frames in order between two processes and says when a connection is gone, and why. tests/unit/transport_*_test.cpp hold every
 // transport to this page.
 
 #include <mailroom/runtime/config.hpp>

@@ -125,19 +125,14 @@ bool transport_actor::queue_for_next(const std::shared_ptr<session>& over, waiti
   if (session_ != over || (state_ != state::open && state_ != state::closing))
     return false;
   state_ = state::closing;
-  waiting_bytes_ += frame.bytes.size();
-  waiting_.push_back(std::move(frame));
+  waiting_.push(std::move(frame));
   return true;
 }
 
 expected<std::uint64_t> transport_actor::request(const outgoing& to, const payload& values, requester who,
                                                  time_point until) {
   auto& frame = scratch_buffer();
-  std::uint64_t id = 0;
-  {
-    std::lock_guard lock{mutex_};
-    id = ++last_id_;
-  }
+  auto id = ++last_id_;
   if (auto written = write_message(frame, frame_kind::request, id, to, values, core_.settings().max_message); !written)
     return tl::unexpected{written.error()};
   std::shared_ptr<session> over;
@@ -151,7 +146,7 @@ expected<std::uint64_t> transport_actor::request(const outgoing& to, const paylo
         return tl::unexpected{queued.error()};
     }
     // before it is sent: the reply may be faster than we are
-    pending_.emplace(id, std::move(who));
+    pending_.add(id, std::move(who));
     tick_later_locked();
     if (!*way)
       return id;
@@ -170,16 +165,8 @@ expected<std::uint64_t> transport_actor::request(const outgoing& to, const paylo
 void transport_actor::forget(std::uint64_t id) {
   std::optional<requester> forgotten; // outside the lock
   std::lock_guard lock{mutex_};
-  if (auto found = pending_.find(id); found != pending_.end()) {
-    forgotten = std::move(found->second);
-    pending_.erase(found);
-  }
-  std::erase_if(waiting_, [&](const waiting_frame& each) {
-    if (each.request != id)
-      return false;
-    waiting_bytes_ -= each.bytes.size();
-    return true;
-  });
+  forgotten = pending_.take(id);
+  waiting_.take_if([&](const waiting_frame& each) { return each.request == id; });
 }
 
 bool transport_actor::drive(time_point deadline, const std::function<bool()>& done) {
@@ -327,30 +314,26 @@ void transport_actor::retry() {
 
 expected<void> transport_actor::queue_locked(waiting_frame frame) {
   auto& settings = core_.settings();
-  if (!waiting_.empty()
-      && (waiting_bytes_ + frame.bytes.size() > settings.max_queued_bytes
-          || waiting_.size() >= settings.max_queued_messages))
+  if (!waiting_.fits(frame.bytes.size(), settings.max_queued_bytes, settings.max_queued_messages))
     return tl::unexpected{error{errc::overloaded, peer_.str()}};
-  waiting_bytes_ += frame.bytes.size();
-  waiting_.push_back(std::move(frame));
+  waiting_.push(std::move(frame));
   return {};
+}
+
+/// Drops of what waits that which is `meant`.
+template <class Meant> void transport_actor::drop_locked(aftermath& after, Meant meant) {
+  for (auto& each : waiting_.take_if(meant)) {
+    if (each.request == 0) {
+      after.unsent.push_back(std::move(each.bytes));
+    } else if (auto who = pending_.take(each.request)) {
+      after.unanswered.push_back(*std::move(who));
+    }
+  }
 }
 
 /// Drops what waits: all of it, or what has waited long enough.
 void transport_actor::drop_waiting_locked(aftermath& after, const error& why, bool all) {
-  auto now = clock::now();
-  std::erase_if(waiting_, [&](waiting_frame& each) {
-    if (!all && each.until > now)
-      return false;
-    waiting_bytes_ -= each.bytes.size();
-    if (each.request == 0) {
-      after.unsent.push_back(std::move(each.bytes));
-    } else if (auto found = pending_.find(each.request); found != pending_.end()) {
-      after.unanswered.push_back(std::move(found->second));
-      pending_.erase(found);
-    }
-    return true;
-  });
+  drop_locked(after, [&, now = clock::now()](const waiting_frame& each) { return all || each.until <= now; });
   after.why = why;
 }
 
@@ -358,18 +341,7 @@ void transport_actor::drop_waiting_locked(aftermath& after, const error& why, bo
 void transport_actor::fail_stale_locked(aftermath& after) {
   error why{errc::stale_address, peer_.str()};
   auto& life = session_->peer().life;
-  std::erase_if(waiting_, [&](waiting_frame& each) {
-    if (!each.life.known() || each.life == life)
-      return false;
-    waiting_bytes_ -= each.bytes.size();
-    if (each.request == 0) {
-      after.unsent.push_back(std::move(each.bytes));
-    } else if (auto found = pending_.find(each.request); found != pending_.end()) {
-      after.unanswered.push_back(std::move(found->second));
-      pending_.erase(found);
-    }
-    return true;
-  });
+  drop_locked(after, [&](const waiting_frame& each) { return each.life.known() && each.life != life; });
   for (auto each = watched_.begin(); each != watched_.end();) {
     if (each->first.life().known() && each->first.life() != life) {
       after.handles.push_back(std::move(each->second));
@@ -385,9 +357,7 @@ void transport_actor::fail_stale_locked(aftermath& after) {
 void transport_actor::begin_locked(const std::shared_ptr<session>& with) {
   session_ = with;
   heard();
-  auto now = clock::now();
-  auto patient =
-    std::any_of(waiting_.begin(), waiting_.end(), [&](const waiting_frame& each) { return each.until > now; });
+  auto patient = waiting_.patience() > clock::now();
   state_ = patient ? state::settling : state::open;
   settling_found_ = false;
   settling_mailbox_.clear();
@@ -398,10 +368,8 @@ void transport_actor::begin_locked(const std::shared_ptr<session>& with) {
 }
 
 void transport_actor::flush_waiting_locked() {
-  for (auto& each : waiting_)
+  for (auto& each : waiting_.take_all())
     session_->send(each.bytes, send_mode::system);
-  waiting_.clear();
-  waiting_bytes_ = 0;
   room_.notify_all();
 }
 
@@ -423,8 +391,7 @@ void transport_actor::settle_next_locked() {
       found = head->target.name;
     }
     session_->send(first.bytes, send_mode::system);
-    waiting_bytes_ -= first.bytes.size();
-    waiting_.pop_front();
+    waiting_.pop();
   }
   state_ = state::open;
   room_.notify_all();
@@ -537,9 +504,7 @@ void transport_actor::refused(const std::shared_ptr<session>& ours, const error&
       // it has not noticed yet that our last session is over
       state_ = state::waiting;
       retry_delay_ = first_retry;
-      auto until = clock::now() + core_.settings().handshake_timeout;
-      for (auto& each : waiting_)
-        each.until = std::max(each.until, until);
+      waiting_.be_patient(clock::now() + core_.settings().handshake_timeout);
       retry_later_locked(retry_delay_);
       return;
     }
@@ -580,13 +545,11 @@ transport_actor::aftermath transport_actor::lose_locked(const error& why) {
   aftermath after;
   if (state_ != state::open && state_ != state::closing)
     drop_waiting_locked(after, why, true);
-  std::unordered_map<std::uint64_t, requester> unsent;
+  std::vector<std::uint64_t> unsent;
   for (auto& each : waiting_)
-    if (auto found = pending_.find(each.request); found != pending_.end())
-      unsent.insert(pending_.extract(found));
-  for (auto& [id, who] : pending_)
-    after.unanswered.push_back(std::move(who));
-  pending_ = std::move(unsent);
+    unsent.push_back(each.request);
+  for (auto& each : pending_.take_all_but(unsent))
+    after.unanswered.push_back(std::move(each));
   for (auto& [target, handle] : watched_)
     after.handles.push_back(std::move(handle));
   watched_.clear();
@@ -608,10 +571,7 @@ void transport_actor::resume_after_loss() {
     state_ = state::idle;
     if (waiting_.empty() && watched_.empty())
       return;
-    time_point until{};
-    for (auto& each : waiting_)
-      until = std::max(until, each.until);
-    if (auto entered = enter_locked(until); !entered) {
+    if (auto entered = enter_locked(waiting_.patience()); !entered) {
       drop_waiting_locked(after, entered.error(), true);
       for (auto& [target, handle] : watched_)
         after.handles.push_back(std::move(handle));
@@ -700,9 +660,10 @@ expected<bool> transport_actor::reach(time_point since) {
 }
 
 std::uint64_t transport_actor::begin_probe() {
+  auto id = ++last_id_;
   std::lock_guard lock{mutex_};
-  probes_.emplace(++last_id_, false);
-  return last_id_;
+  probes_.emplace(id, false);
+  return id;
 }
 
 void transport_actor::probe(std::uint64_t id, const mailbox_ref& target) {
@@ -747,12 +708,7 @@ bool transport_actor::idle() {
 
 std::optional<requester> transport_actor::take(std::uint64_t id) {
   std::lock_guard lock{mutex_};
-  auto found = pending_.find(id);
-  if (found == pending_.end())
-    return std::nullopt;
-  auto result = std::move(found->second);
-  pending_.erase(found);
-  return result;
+  return pending_.take(id);
 }
 
 void transport_actor::fail(const requester& who, const error& why) {

@@ -5,16 +5,14 @@
 //
 // It is no caf::actor: its timers and its control must go on while every worker is busy in somebody's handler, so they run on the I/O role.
 
-#include <mailroom/runtime/call.hpp>
 #include <mailroom/runtime/core.hpp>
-#include <mailroom/runtime/open_request.hpp>
+#include <mailroom/runtime/pending_requests.hpp>
 #include <mailroom/runtime/session.hpp>
+#include <mailroom/runtime/waiting_frames.hpp>
 
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
-#include <unordered_map>
 
 namespace mailroom {
 
@@ -25,14 +23,6 @@ struct outgoing {
   std::uint64_t sender = 0; ///< number of the sending mailbox
   bool urgent = false;
 };
-
-/// An actor that waits for a reply, and the handle that it asked.
-struct actor_requester {
-  local_origin who;
-  caf::strong_actor_ptr asked;
-};
-
-using requester = std::variant<actor_requester, std::shared_ptr<call>>;
 
 class transport_actor : public std::enable_shared_from_this<transport_actor> {
 public:
@@ -126,13 +116,6 @@ private:
     closing ///< the session is over but its last frames are still read; what is sent now waits for the next one
   };
 
-  struct waiting_frame {
-    byte_buffer bytes;
-    std::uint64_t request = 0;
-    incarnation life;
-    time_point until; ///< how long it waits for the process
-  };
-
   /// What is left to do after the lock: to tell, to answer and to bury may call anything.
   struct aftermath {
     std::vector<requester> unanswered;
@@ -156,6 +139,7 @@ private:
   void flush_waiting_locked();
   void settle_next_locked();
   void look_for_mailbox_locked(const mailbox_ref& target);
+  template <class Meant> void drop_locked(aftermath& after, Meant meant);
   void fail_stale_locked(aftermath& after);
   void drop_waiting_locked(aftermath& after, const error& why, bool all);
   aftermath lose_locked(const error& why);
@@ -176,15 +160,14 @@ private:
   std::shared_ptr<session> session_; // connecting and open
   bool leaving_ = false;
 
-  std::deque<waiting_frame> waiting_;
-  std::size_t waiting_bytes_ = 0;
+  waiting_frames waiting_;
   std::chrono::milliseconds retry_delay_{0};
 
   time_point blocked_until_{}; // after a refusal that another try would not change
   std::optional<error> blocked_by_;
 
-  std::uint64_t last_id_ = 0;
-  std::unordered_map<std::uint64_t, requester> pending_;
+  std::atomic<std::uint64_t> last_id_{0};
+  pending_requests pending_;
   std::map<address, caf::strong_actor_ptr> watched_;
 
   bool ticking_ = false;

@@ -47,23 +47,54 @@ struct clumsy {
   }
 };
 
+/// With a version, which cereal writes once in an archive.
+struct edition {
+  std::string title;
+  friend bool operator==(const edition&, const edition&) = default;
+  template <class Archive> void serialize(Archive& ar, std::uint32_t version) {
+    ar(title);
+    if (Archive::is_loading::value)
+      title += " " + std::to_string(version);
+  }
+};
+
+/// Encodes and decodes another message while it is saved or loaded, as one does who logs by way of a mailbox.
+struct talkative {
+  std::string words;
+  template <class Archive> void serialize(Archive& ar) {
+    order said{"aside", {1, 2}};
+    mailroom::byte_buffer other;
+    REQUIRE(mailroom::codec::encode(other, caf::make_message(said)));
+    ar(words);
+    auto heard = mailroom::codec::decode(other);
+    REQUIRE(heard);
+    CHECK(heard->get_as<order>(0) == said);
+  }
+};
+
 struct secret {
   int value = 0;
 };
 
 } // namespace codec_test
 
+CEREAL_CLASS_VERSION(codec_test::edition, 3)
+
 MAILROOM_MESSAGE(codec_test::order, "codec_test.order")
 MAILROOM_MESSAGE(codec_test::nothing, "codec_test.nothing")
 MAILROOM_MESSAGE(codec_test::clumsy, "codec_test.clumsy")
+MAILROOM_MESSAGE(codec_test::edition, "codec_test.edition")
+MAILROOM_MESSAGE(codec_test::talkative, "codec_test.talkative")
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(codec_test::secret)
 
 namespace {
 
 using codec_test::clumsy;
+using codec_test::edition;
 using codec_test::nothing;
 using codec_test::order;
 using codec_test::secret;
+using codec_test::talkative;
 
 byte_buffer encoded(const caf::message& what) {
   byte_buffer result;
@@ -500,5 +531,44 @@ TEST_CASE("row 9: an error with any byte changed is read or not, and no more", "
         }
       }
     }
+  }
+}
+
+TEST_CASE("each message brings the versions of its classes, also the second one of a thread", "[codec]") {
+  auto first = encoded_values(edition{"atlas"});
+  for (int i = 0; i < 3; ++i) {
+    CHECK(encoded_values(edition{"atlas"}) == first);
+    CHECK(decoded(first).get_as<edition>(0).title == "atlas 3");
+    CHECK(encoded_values(order{"ink", {}}) == encoded(caf::make_message(order{"ink", {}})));
+  }
+  auto two = encoded_values(edition{"atlas"}, edition{"globe"});
+  CHECK(two.size() < 2 * first.size()); // within one message the version comes once
+  CHECK(decoded(two).get_as<edition>(1).title == "globe 3");
+}
+
+TEST_CASE("a message that fails leaves nothing to the next one of its thread", "[codec]") {
+  auto good = encoded_values(order{"ink", {1, 2, 3}});
+  for (auto trouble : {std::uint8_t{1}, std::uint8_t{2}}) {
+    byte_buffer bytes;
+    CHECK_FALSE(mailroom::codec::encode(bytes, caf::make_message(clumsy{trouble})));
+    CHECK(bytes.empty());
+    CHECK(encoded_values(order{"ink", {1, 2, 3}}) == good);
+  }
+  auto cut = good;
+  cut.pop_back();
+  auto longer = good;
+  longer.push_back(std::byte{0});
+  for (int i = 0; i < 3; ++i) {
+    CHECK(failure_of(cut).code() == errc::undecodable);
+    CHECK(decoded(good).get_as<order>(0) == order{"ink", {1, 2, 3}});
+    CHECK(failure_of(longer).code() == errc::undecodable);
+    CHECK(decoded(good).get_as<order>(0) == order{"ink", {1, 2, 3}});
+  }
+}
+
+TEST_CASE("a message may be saved and loaded while another one is", "[codec]") {
+  for (int i = 0; i < 3; ++i) {
+    auto bytes = encoded_values(talkative{"hear, hear"});
+    CHECK(decoded(bytes).get_as<talkative>(0).words == "hear, hear");
   }
 }

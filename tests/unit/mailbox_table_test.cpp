@@ -48,7 +48,7 @@ template <class T> std::string error_of(const mailroom::expected<T>& result) {
 std::multiset<std::string> labels(const mailbox_table& table) {
   std::multiset<std::string> result;
   for (auto& each : table.named())
-    result.insert(each->label);
+    result.insert(*each->label);
   return result;
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("a mailbox is found under the name that it was bound to", "[mailbox_ta
   auto found = table.find("ledger");
   REQUIRE(found);
   CHECK(found->actor == ledger);
-  CHECK(found->label == "ledger");
+  CHECK(*found->label == "ledger");
   CHECK(table.name_of(ledger->address()) == "ledger");
   CHECK_FALSE(table.find("Ledger"));
   CHECK_FALSE(table.find("ledge"));
@@ -199,7 +199,7 @@ TEST_CASE("an actor has one number and is found by it", "[mailbox_table]") {
   auto found = table.find(number);
   REQUIRE(found);
   CHECK(found->actor == first);
-  CHECK(found->label == "#" + std::to_string(number));
+  CHECK(*found->label == "#" + std::to_string(number));
   CHECK_FALSE(table.find(std::uint64_t{0}));
   CHECK_FALSE(table.find(number + 1'000'000));
 }
