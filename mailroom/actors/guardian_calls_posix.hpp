@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +21,14 @@ inline long word(long value) noexcept {
 template <class... Arguments> long call(long number, Arguments... arguments) noexcept {
   return ::syscall(number, word(arguments)...);
 }
+
+#ifdef __GLIBC__
+/// `clone` by the name that ThreadSanitizer does not replace. Its own one takes locks of the sanitizer's, which another thread may have held.
+extern "C" int clone_as_it_is(int (*run)(void*), void* stack_end, int flags, void* argument, ...) noexcept
+  asm("__clone");
+#else
+inline constexpr auto* clone_as_it_is = ::clone;
+#endif
 
 inline int open_to_read(const char* path) noexcept {
   return static_cast<int>(call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC));

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -77,7 +76,7 @@ int become_program(void* argument) noexcept {
 /// Its pid, or -1. Returns when it executes, or has failed to: no page is copied for it, and nothing is needed to tell of its failure.
 pid_t start_program(program_start& start) noexcept {
   alignas(16) char stack[16 * 1024];
-  auto pid = ::clone(become_program, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
+  auto pid = bare::clone_as_it_is(become_program, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
   if (pid < 0)
     start.code = errno;
   return pid;

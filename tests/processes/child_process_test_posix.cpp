@@ -254,6 +254,25 @@ TEST_CASE("a guardian keeps none of our memory", "[child_process]") {
   ::munmap(shared, much);
 }
 
+TEST_CASE("a child starts, whatever other threads do at that moment", "[child_process]") {
+  std::atomic<bool> over{false};
+  std::vector<std::thread> others; // a guardian gets copies of the locks that these hold
+  for (auto i = 0; i < 2; ++i)
+    others.emplace_back([&] {
+      while (!over)
+        std::thread{[] { static_cast<void>(std::string(100, ' ')); }}.join();
+    });
+  process_keeper keeper;
+  auto rounds = test::rounds(100, 2000);
+  auto round = 0;
+  while (round < rounds && kept{keeper, {"exit", "0"}}.end() == process_exit{0, 0})
+    ++round;
+  over = true;
+  for (auto& each : others)
+    each.join();
+  CHECK(round == rounds);
+}
+
 TEST_CASE("without descriptors a child is refused, and the next one not", "[child_process]") {
   leak_check leaks;
   process_keeper keeper;
