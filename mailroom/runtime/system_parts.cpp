@@ -104,6 +104,9 @@ caf::actor system::parts::spawn_service(const mailbox_name& name,
   caf::actor_config cfg;
   cfg.init_fun = detail::make_init<caf::event_based_actor>(std::move(what));
   auto result = caf_->spawn_impl<hosted_t<caf::event_based_actor>, caf::hidden>(cfg);
+  // CAF does not count hidden actors, and calls one terminated before it tells those that are attached: the first is told last
+  ++*running_services_;
+  result->attach_functor([count = running_services_] { --*count; });
   if (auto bound = hub_->mailboxes().bind_service(name, caf::actor_cast<caf::strong_actor_ptr>(result)); !bound) {
     caf::anon_send_exit(result, caf::exit_reason::kill);
     throw failure{bound.error()};
@@ -209,11 +212,8 @@ void system::parts::end_services() {
   auto all = hub_->mailboxes().services();
   for (auto& each : all)
     caf::anon_send_exit(each->actor, caf::exit_reason::kill);
-  auto ended = [](const local_mailbox_ptr& each) {
-    return each->actor->get()->getf(caf::abstract_actor::is_terminated_flag);
-  };
-  while (!std::ranges::all_of(all, ended))
-    std::this_thread::sleep_for(std::chrono::microseconds{50}); // CAF does not count them: we look
+  while (*running_services_ > 0)
+    std::this_thread::sleep_for(std::chrono::microseconds{50}); // only the count tells
   for (auto& each : all)
     hub_->mailboxes().remove(*each->label);
 }

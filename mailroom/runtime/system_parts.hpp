@@ -7,6 +7,7 @@
 #include <mailroom/runtime/run_gate.hpp>
 #include <mailroom/runtime/system.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -62,7 +63,7 @@ private:
   /// As by a signal; and the process has not got for ever.
   void orphaned();
 
-  /// They are killed where they stand, which takes microseconds. CAF counts no hidden actors, so nobody could be told of their end: we look.
+  /// They are killed where they stand, which takes microseconds. Returns when whoever was attached to them was told.
   void end_services();
 
   std::unique_ptr<origin> origin_;
@@ -72,6 +73,7 @@ private:
   std::unique_ptr<caf::actor_system_config> own_settings_;
   std::unique_ptr<caf::actor_system> caf_;
   std::shared_ptr<core> hub_;
+  std::shared_ptr<std::atomic<int>> running_services_ = std::make_shared<std::atomic<int>>(0);
   bool left_ = false;
   bool orphaned_ = false; // the I/O role's
 

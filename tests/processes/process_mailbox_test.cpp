@@ -166,7 +166,10 @@ TEST_CASE("what serves a process is no reason not to stop, and ends after the ac
       self->set_exit_handler([](caf::scheduled_actor*, caf::exit_msg&) {}); // else `stop` ends it
       return caf::behavior{[](std::int64_t value) { return value; }};
     });
-    service->attach_functor([&] { ends.emplace_back("service"); });
+    service->attach_functor([&] {
+      std::this_thread::sleep_for(20ms); // the extensions wait for this one too
+      ends.emplace_back("service");
+    });
     sys.spawn("actor", [](caf::event_based_actor*) { return caf::behavior{[](int) {}}; })->attach_functor([&] {
       ends.emplace_back("actor");
     });
