@@ -1,6 +1,8 @@
 #include <mailroom/transports/copydata_sender_windows.hpp>
 
 #include <mailroom/transports/burst.hpp>
+#include <mailroom/transports/peer_end.hpp>
+#include <mailroom/transports/peer_process_windows.hpp>
 
 #include <algorithm>
 #include <array>
@@ -22,9 +24,6 @@ constexpr std::chrono::seconds patience{5};
 
 /// How long a closing connection waits to be let in, so that what was sent to a peer that is alive arrives.
 constexpr std::chrono::seconds patience_of_closing{1};
-
-/// How long the system may take to say that a process is gone after its window is.
-constexpr std::chrono::milliseconds grace_for_exit{50};
 
 /// Of the thread, not of a connection: one who writes to many peers in turn writes as much.
 thread_local burst burst_of_this_thread{burst::gap_after_write};
@@ -382,7 +381,7 @@ copydata_outcome copydata_sender::insist(copydata_kind kind, bool in_doubt) {
       count(outcome, kind);
       return outcome;
     }
-    if (outcome.what == copydata_outcome::gone || peer_process_ended())
+    if (outcome.what == copydata_outcome::gone || has_ended(peer_.process))
       return {copydata_outcome::gone, {}};
     if (clock::now() >= give_up_at)
       return outcome;
@@ -425,23 +424,12 @@ copydata_sender::fate copydata_sender::fate_of(const copydata_outcome& outcome) 
   return fine ? fate::going_on : fate::lost;
 }
 
-bool copydata_sender::peer_process_ended() const {
-  return ::WaitForSingleObject(peer_.process.get(), 0) == WAIT_OBJECT_0;
-}
-
 /// Waits a moment for the exit code of a process that is on its way out.
 error copydata_sender::why_over(fate outcome) const {
   if (outcome == fate::hung)
     return error{errc::process_down, {}, "process down: it takes no messages"}.because(down_cause::hung);
-  DWORD code = 0;
   auto waits = outcome == fate::lost && !peer_.is_this_process();
-  auto grace = waits ? static_cast<DWORD>(grace_for_exit.count()) : DWORD{0};
-  if (::WaitForSingleObject(peer_.process.get(), grace) != WAIT_OBJECT_0
-      || !::GetExitCodeProcess(peer_.process.get(), &code))
-    return error{errc::process_down, {}, "process down: the connection was lost"}.because(down_cause::disconnected);
-  auto signed_code = static_cast<int>(code);
-  return error{errc::process_down, {}, "process down: it exited with code " + std::to_string(signed_code)}.because(
-    down_cause::exited, process_exit{signed_code, 0});
+  return why_gone(peer_.process, waits ? grace_for_exit : std::chrono::milliseconds{0});
 }
 
 } // namespace mailroom

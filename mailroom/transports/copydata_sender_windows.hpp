@@ -89,7 +89,6 @@ private:
   copydata_outcome insist(copydata_kind kind, bool in_doubt = false);
   fate fate_of(const copydata_outcome& outcome) const;
   fate fate_of_data(const copydata_outcome& outcome) const;
-  bool peer_process_ended() const;
   error why_over(fate outcome) const;
 
   bool fits(std::size_t size, send_mode mode) const;

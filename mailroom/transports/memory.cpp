@@ -1,6 +1,7 @@
 #include <mailroom/transports/memory.hpp>
 
 #include <mailroom/transports/frame_queue.hpp>
+#include <mailroom/transports/peer_end.hpp>
 
 #include <atomic>
 #include <condition_variable>
@@ -14,10 +15,6 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-error lost() {
-  return error{errc::process_down, {}, "process down: the connection was lost"}.because(down_cause::disconnected);
-}
-
 /// One end. What it sends goes into the inbox of the other end, whose loop, or a caller that drives it, hands it over.
 class memory_connection final : public connection, public std::enable_shared_from_this<memory_connection> {
 public:
@@ -25,7 +22,7 @@ public:
 
   ~memory_connection() override {
     if (auto other = other_.lock())
-      other->finish_with(lost());
+      other->finish_with(connection_lost());
   }
 
   void join(const std::shared_ptr<memory_connection>& other) { other_ = other; }
@@ -84,7 +81,7 @@ public:
   void close(error reason) override {
     finish_with(std::move(reason));
     if (auto other = other_.lock())
-      other->finish_with(lost());
+      other->finish_with(connection_lost());
   }
 
   bool flushed() const override {

@@ -2,16 +2,14 @@
 
 #include <mailroom/runtime/thread_usage.hpp>
 #include <mailroom/transports/burst.hpp>
+#include <mailroom/transports/peer_end.hpp>
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <thread>
 
 namespace mailroom {
@@ -22,10 +20,6 @@ using clock = std::chrono::steady_clock;
 
 /// How long one blocking `recv` may take before the deadline is looked at again.
 constexpr std::chrono::milliseconds recv_slice{100};
-
-/// How long the kernel may take to say that a process is gone after its socket closed: the two happen in one exit, microseconds apart unless
-/// the machine is busy.
-constexpr std::chrono::milliseconds grace_for_exit{50};
 
 /// Of the thread, not of a connection: one who writes to many peers in turn writes as much.
 thread_local burst burst_of_this_thread;
@@ -42,28 +36,6 @@ bool lost_core() noexcept {
 
 /// That are read on the I/O role before others have their turn.
 constexpr int frames_of_a_round = 100;
-
-file_descriptor open_pidfd(int socket, std::uint32_t pid) {
-#ifdef SO_PEERPIDFD
-  int native = -1;
-  socklen_t size = sizeof(native);
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &native, &size) == 0)
-    return file_descriptor{native};
-#else
-  static_cast<void>(socket);
-#endif
-  return file_descriptor{static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0))};
-}
-
-/// How the process ended, where it is a child of ours that nobody has waited for; it stays to be waited for.
-std::optional<process_exit> peek_exit(std::uint32_t pid) {
-  siginfo_t info{};
-  if (::waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
-    return std::nullopt;
-  if (info.si_code == CLD_EXITED)
-    return process_exit{info.si_status, 0};
-  return process_exit{0, info.si_status};
-}
 
 } // namespace
 
@@ -98,7 +70,7 @@ pipe_connection::pipe_connection(io_loop_posix& loop, const transport_limits& li
   : loop_{loop},
     limits_{limits},
     socket_{std::move(socket)},
-    process_{open_pidfd(socket_.get(), who.pid)},
+    process_{socket_.get(), who.pid},
     who_{who},
     sharing_{sharing},
     out_{limits} {
@@ -114,9 +86,9 @@ expected<void> pipe_connection::start(std::shared_ptr<connection_events> events)
     return tl::unexpected{added.error()};
   }
   handle_ = *added;
-  if (process_) {
+  if (process_.native() >= 0) {
     death_watch_ = std::make_shared<death_watch>(weak_from_this());
-    if (auto watched = loop_.add(process_.get(), EPOLLIN | EPOLLONESHOT, death_watch_))
+    if (auto watched = loop_.add(process_.native(), EPOLLIN | EPOLLONESHOT, death_watch_))
       process_handle_ = *watched;
   }
   // the other end may be gone already, and the I/O role hears of it at once; what it heard too early it hears again
@@ -587,7 +559,7 @@ void pipe_connection::finish() {
   half_open_ = false;
   loop_.remove(handle_, socket_.get());
   if (process_handle_ != 0)
-    loop_.remove(process_handle_, process_.get());
+    loop_.remove(process_handle_, process_.native());
   ::shutdown(socket_.get(), SHUT_RDWR);
   std::vector<byte_buffer> unsent;
   {
@@ -611,38 +583,17 @@ void pipe_connection::peer_died() {
 
 /// End of file: once it is known whether the process died or only let go, the connection is over.
 pipe_connection::progress pipe_connection::hang_up() {
-  if (peer_exited()) {
-    end(why_gone());
+  if (peer_dead_ || process_.has_ended()) {
+    end(process_.why_gone());
   } else if (!hung_up_.exchange(true)) {
     loop_.after(grace_for_exit, [weak = weak_from_this()] {
       if (auto self = weak.lock()) {
-        self->end(self->why_gone());
+        self->end(self->process_.why_gone());
         self->finish();
       }
     });
   }
   return progress::over;
-}
-
-bool pipe_connection::peer_exited() const {
-  if (peer_dead_)
-    return true;
-  if (!process_) // it may have been gone before anybody could watch it
-    return ::kill(static_cast<pid_t>(who_.pid), 0) != 0 && errno == ESRCH;
-  pollfd waiting{process_.get(), POLLIN, 0};
-  return ::poll(&waiting, 1, 0) > 0;
-}
-
-error pipe_connection::why_gone() const {
-  if (!peer_exited())
-    return error{errc::process_down, {}, "process down: the connection was lost"}.because(down_cause::disconnected);
-  auto status = peek_exit(who_.pid);
-  std::string text = "process down: it died";
-  if (status && status->signal != 0)
-    text = "process down: killed by signal " + std::to_string(status->signal);
-  else if (status)
-    text = "process down: it exited with code " + std::to_string(status->code);
-  return error{errc::process_down, {}, std::move(text)}.because(down_cause::exited, status);
 }
 
 } // namespace mailroom

@@ -6,6 +6,7 @@
 #include <mailroom/transports/frame_buffer.hpp>
 #include <mailroom/transports/frame_queue.hpp>
 #include <mailroom/transports/io_loop_posix.hpp>
+#include <mailroom/transports/peer_process_posix.hpp>
 #include <mailroom/transports/shared_lane_posix.hpp>
 #include <mailroom/transports/sharing_policy.hpp>
 
@@ -78,8 +79,6 @@ private:
   void finish();
   void peer_died();
   progress hang_up();
-  bool peer_exited() const;
-  error why_gone() const;
   std::unique_lock<std::mutex> take_reading_role();
   void drive_socket(std::unique_lock<std::mutex> reading, std::chrono::steady_clock::time_point deadline,
                     const std::function<bool()>& done);
@@ -109,7 +108,7 @@ private:
   io_loop_posix& loop_;
   transport_limits limits_;
   file_descriptor socket_;
-  file_descriptor process_; // the peer's pidfd; may be missing
+  peer_process process_;
   peer_identity who_;
   io_loop_posix::handle handle_ = 0;
   io_loop_posix::handle process_handle_ = 0;

@@ -2,6 +2,8 @@
 
 #include <mailroom/transports/burst.hpp>
 #include <mailroom/transports/lane_frames.hpp>
+#include <mailroom/transports/peer_end.hpp>
+#include <mailroom/transports/peer_process_windows.hpp>
 
 #include <algorithm>
 #include <array>
@@ -16,9 +18,6 @@ using clock = std::chrono::steady_clock;
 
 /// How long one wait of a driver may take before he looks around again.
 constexpr std::chrono::milliseconds wait_slice{100};
-
-/// How long the system may take to say that a process is gone after its end of the pipe closed.
-constexpr std::chrono::milliseconds grace_for_exit{50};
 
 /// Of one write: a peer that stops in the middle leaves no more than this in doubt.
 constexpr std::size_t most_of_a_write = std::size_t{1} << 20;
@@ -635,27 +634,17 @@ void pipe_connection::abandon() noexcept {
 pipe_connection::progress pipe_connection::hang_up() {
   if (reads_shared_ && drain_last() == progress::over)
     return progress::over;
-  if (process_ && ::WaitForSingleObject(process_.get(), 0) == WAIT_OBJECT_0) {
-    end(why_gone());
+  if (has_ended(process_)) {
+    end(why_gone(process_));
   } else if (!hung_up_.exchange(true)) {
     loop_.after(grace_for_exit, [weak = weak_from_this()] {
       if (auto self = weak.lock()) {
-        self->end(self->why_gone());
+        self->end(why_gone(self->process_));
         self->finish();
       }
     });
   }
   return progress::over;
-}
-
-error pipe_connection::why_gone() const {
-  DWORD code = 0;
-  if (!process_ || ::WaitForSingleObject(process_.get(), 0) != WAIT_OBJECT_0
-      || !::GetExitCodeProcess(process_.get(), &code))
-    return error{errc::process_down, {}, "process down: the connection was lost"}.because(down_cause::disconnected);
-  auto signed_code = static_cast<int>(code);
-  return error{errc::process_down, {}, "process down: it exited with code " + std::to_string(signed_code)}.because(
-    down_cause::exited, process_exit{signed_code, 0});
 }
 
 } // namespace mailroom

@@ -115,7 +115,6 @@ private:
   void finish();
   bool operations_ended();
   progress hang_up();
-  error why_gone() const;
 
   io_loop_windows& loop_;
   transport_limits limits_;
