@@ -213,7 +213,7 @@ TEST_CASE("a process stops when the one that started it is gone", "[process_mail
 
 TEST_CASE("a process that does not stop when the one that started it is gone is ended", "[process_mailbox]") {
   family family;
-  REQUIRE(family.watching.send("child/control", std::string{"sleep"}, std::int32_t{60}));
+  REQUIRE(family.watching.request<std::int64_t>("child/control", std::string{"sleep"}, std::int32_t{60})); // it begins
   family.parent.kill();
   CHECK(family.child->wait_for(20'000) == orphan_exit_code);
 }

@@ -28,8 +28,12 @@ caf::behavior control(caf::event_based_actor* self, mailroom::system* sys) {
         return std::int64_t{mailroom::this_process_id()};
       if (what == "stop")
         sys->stop();
-      if (what == "sleep")
+      if (what == "sleep") {
+        auto begun = self->make_response_promise<std::int64_t>();
+        begun.deliver(std::int64_t{0});
         std::this_thread::sleep_for(std::chrono::seconds{argument}); // a handler that does not return
+        return begun;
+      }
       if (what == "heir")
         return test::start_heir(argument);
       if (what == "end-mailbox")
