@@ -271,7 +271,8 @@ bool io_role::run_ready() {
     auto next = ready_.front();
     ready_.pop_front();
     auto now = clock::now();
-    if (auto took = now - begin; took > quick && (took > longest || took > done * light))
+    // the first one has not waited for another
+    if (auto took = now - begin; done > 0 && took > quick && (took > longest || took > done * light))
       next.hand_over(next.context, next.subject);
     else if (!run_one(next, now))
       return false;

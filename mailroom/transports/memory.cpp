@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 namespace mailroom {
 
@@ -113,11 +114,17 @@ private:
     return send_result::sent;
   }
 
+  /// One round at a time: of several each would go on, and none leave the others their turn. `mutex_` is held.
   void schedule() {
-    loop_.post([self = shared_from_this()] { self->on_ready(); });
+    if (!std::exchange(scheduled_, true))
+      loop_.post([self = shared_from_this()] { self->on_ready(); });
   }
 
   void on_ready() {
+    {
+      std::lock_guard guard{mutex_};
+      scheduled_ = false;
+    }
     std::unique_lock reading{read_mutex_, std::try_to_lock};
     if (!reading)
       return; // whoever reads looks again before it leaves
@@ -129,6 +136,7 @@ private:
         return;
       }
     }
+    std::lock_guard guard{mutex_};
     schedule();
   }
 
@@ -220,6 +228,7 @@ private:
   frame_queue inbox_;
   bool full_ = false;
   bool driven_ = false;
+  bool scheduled_ = false;
   std::optional<error> end_;
   std::atomic<std::size_t> max_body_{max_hello};
   std::atomic<bool> admitted_{false};
