@@ -27,16 +27,19 @@ root_supervisors::root_supervisors(system& sys) {
   });
 }
 
-void root_supervisors::add(const std::string& name, const caf::actor& supervisor) {
+caf::actor root_supervisors::add(const std::string& name, const std::function<caf::actor()>& make) {
+  caf::actor result;
   {
     std::lock_guard guard{table_->mutex};
+    result = make();
     table_->names.insert(name);
   }
   // at once where it has ended already
-  supervisor->attach_functor([table = table_, name] {
+  result->attach_functor([table = table_, name] {
     std::lock_guard guard{table->mutex};
     table->names.erase(table->names.find(name));
   });
+  return result;
 }
 
 std::set<std::string> root_supervisors::names() const {

@@ -3,6 +3,7 @@
 
 #include <mailroom/runtime/system.hpp>
 
+#include <functional>
 #include <mutex>
 #include <set>
 
@@ -16,8 +17,8 @@ public:
   /// Starts the service.
   explicit root_supervisors(system& sys);
 
-  /// Until the actor ends.
-  void add(const std::string& name, const caf::actor& supervisor);
+  /// Makes one and has it until it ends. Who asks for the names meanwhile waits: whoever can reach the actor finds its name here.
+  caf::actor add(const std::string& name, const std::function<caf::actor()>& make);
 
   std::set<std::string> names() const;
 

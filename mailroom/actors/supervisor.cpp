@@ -36,11 +36,11 @@ expected<caf::actor> supervise(system& sys, const std::string& name, supervisor_
   caf::actor result;
   auto tree = std::make_shared<supervised_tree>(what.on_event);
   try {
-    auto& roots = sys.extension<root_supervisors>();
-    result = sys.spawn<supervisor_actor>(
-      name, supervisor_setup{&sys, name, std::make_shared<const supervisor_spec>(std::move(what)), std::move(tree),
-                             true, [first] { first->is({}); }});
-    roots.add(name, result);
+    result = sys.extension<root_supervisors>().add(name, [&] {
+      return caf::actor_cast<caf::actor>(sys.spawn<supervisor_actor>(
+        name, supervisor_setup{&sys, name, std::make_shared<const supervisor_spec>(std::move(what)), std::move(tree),
+                               true, [first] { first->is({}); }}));
+    });
   } catch (const failure& known) {
     return tl::unexpected{known.why().about(full)};
   }
