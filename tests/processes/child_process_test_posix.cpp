@@ -24,6 +24,11 @@ process_spec shell(const std::string& script) {
   return {.program = "sh", .arguments = {"-c", script}};
 }
 
+/// For a script that goes on when there is such a file.
+std::string wait_for(const std::filesystem::path& file) {
+  return "until [ -e '" + file.string() + "' ]; do sleep 0.01; done;";
+}
+
 /// A field of /proc/PID/status; empty where there is none.
 std::string status_of(std::int64_t pid, const std::string& field) {
   std::ifstream file{"/proc/" + std::to_string(pid) + "/status"};
@@ -164,11 +169,15 @@ TEST_CASE("a keeper's children are nobody else's business", "[child_process]") {
 
 TEST_CASE("daemons end with the program that made them", "[child_process]") {
   leak_check leaks;
+  temporary_directory directory;
+  auto over = directory.path() / "over";
   process_keeper keeper;
   kept child{
     keeper,
     shell("for i in 1 2 3 4 5 6 7 8 9 10; do (setsid sh -c 'sleep 60 & echo $!; exec sleep 60' & echo $!); done;"
-          "while read line; do :; done; sleep 0.2; exit 9")};
+          + wait_for(over) + "exit 9")};
+  CHECK(eventually([&] { return child.lines().size() == 20; }, patience));
+  std::ofstream{over};
   CHECK(child.end() == process_exit{9, 0});
   auto lines = child.lines();
   CHECK(lines.size() == 20);
@@ -220,13 +229,17 @@ TEST_CASE("a child whose output is closed by itself goes on", "[child_process]")
 }
 
 TEST_CASE("a guardian does not hear what the terminal says", "[child_process]") {
+  temporary_directory directory;
+  auto over = directory.path() / "over";
   process_keeper keeper;
-  kept child{keeper, shell("sleep 0.2; exit 4")};
+  kept child{keeper, shell(wait_for(over) + "exit 4")};
   REQUIRE(child.pid() != 0);
   auto guardian = parent_of(child.pid());
+  REQUIRE(guardian > 1);
   CHECK(::getsid(guardian) != ::getsid(0));
   for (auto signal : {SIGINT, SIGHUP, SIGTERM, SIGQUIT, SIGPIPE, SIGUSR1})
     ::kill(guardian, signal);
+  std::ofstream{over};
   CHECK(child.end() == process_exit{4, 0});
 }
 

@@ -154,7 +154,7 @@ TEST_CASE("why a child of another process cannot be made is said with its name",
 
 TEST_CASE("a child of a process that is not there, or that offers nothing, fails with that", "[factory]") {
   IN_BOTH_WAYS();
-  auto absent = remote_child("x", "nobody", "cache").with({.ready_within = 300ms});
+  auto absent = remote_child("x", "nobody", "cache").with({.ready_within = 1s}); // of which a tenth is left to say so
   CHECK(world.start_error(absent) == "bank/root/x: nobody: no such process");
   CHECK(world.start_error(remote_child("x", "bank", "cache")) == "bank/root/x: no such factory: bank offers nothing");
 }

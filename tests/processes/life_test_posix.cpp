@@ -3,8 +3,23 @@
 #include <processes/world.hpp>
 
 #include <csignal>
+#include <fstream>
 
 using namespace test;
+
+namespace {
+
+/// Whether the process has a handler for it.
+bool catches(std::int64_t pid, int signal) {
+  std::ifstream file{"/proc/" + std::to_string(pid) + "/status"};
+  const std::string field = "SigCgt:";
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(field))
+      return (std::stoull(line.substr(field.size()), nullptr, 16) >> (signal - 1) & 1) != 0;
+  return false;
+}
+
+} // namespace
 
 TEST_CASE("run returns on SIGTERM, SIGINT and stop, and leaves the handlers as they were", "[life]") {
   temporary_directory directory;
@@ -43,6 +58,7 @@ TEST_CASE("a process ends on SIGTERM and SIGINT with everything in order", "[lif
   world world{place::elsewhere};
   auto open = world.sys().request_future<number>("host/keeper", 10s, number{1});
   REQUIRE(world.sys().request<number>("host/echo", number{1}));
+  REQUIRE(eventually([&] { return catches(world.host().pid(), signal); })); // it is in `run`
   ::kill(world.host().pid(), signal);
   CHECK(world.host().wait_for(10'000) == 0);
   REQUIRE(open.wait_for(5s) == std::future_status::ready);

@@ -25,7 +25,7 @@ public:
 
   void tell(const std::string& path, const std::string& what) override {
     auto mailbox = path.substr(path.rfind('/') + 1) + "/child";
-    static_cast<void>(sys_.wait_for(mailbox, 500ms)); // a process is up a moment before its mailboxes are
+    static_cast<void>(sys_.wait_for(mailbox, 10s)); // a process is up a moment before its mailboxes are
     static_cast<void>(sys_.send(mailbox, command{what}));
   }
   void fail_starts(const std::string& id, int times) override { told_.number("fail-" + id, times); }

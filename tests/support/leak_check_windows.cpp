@@ -10,13 +10,14 @@ namespace test {
 
 namespace {
 
-std::size_t threads_of(DWORD process) {
+std::set<std::uint32_t> threads_of(DWORD process) {
   mailroom::handle all{::CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0)};
   THREADENTRY32 each{};
   each.dwSize = sizeof(each);
-  std::size_t result = 0;
+  std::set<std::uint32_t> result;
   for (auto more = ::Thread32First(all.get(), &each); more != 0; more = ::Thread32Next(all.get(), &each))
-    result += each.th32OwnerProcessID == process ? 1 : 0;
+    if (each.th32OwnerProcessID == process)
+      result.insert(each.th32ThreadID);
   return result;
 }
 

@@ -59,6 +59,30 @@ void on_role(io_loop& loop, std::function<void()> what) {
   REQUIRE(done.wait());
 }
 
+/// The order in which timers of these delays run that are set one after the other, within less than `apart`: else the later ones count from later.
+std::vector<std::chrono::microseconds> order_of(io_loop& loop, const std::vector<std::chrono::microseconds>& delays,
+                                                std::chrono::microseconds apart) {
+  for (auto tries = 0; tries < 100; ++tries) {
+    std::vector<std::chrono::microseconds> order;
+    gate done;
+    clock::duration setting{};
+    on_role(loop, [&] {
+      auto begin = clock::now();
+      for (auto each : delays)
+        loop.after(each, [&, each] {
+          order.push_back(each);
+          if (order.size() == delays.size())
+            done.open();
+        });
+      setting = clock::now() - begin;
+    });
+    REQUIRE(done.wait());
+    if (setting < apart)
+      return order;
+  }
+  return {};
+}
+
 /// How long the role takes to get to a posted job, at best of some tries.
 clock::duration delay_of_post(io_loop& loop) {
   std::promise<clock::time_point> ran;
@@ -168,17 +192,8 @@ TEST_CASE("a thread is here just while it holds the role", "[io_loop]") {
 
 TEST_CASE("timers run when their time has come, the earlier ones first", "[io_loop]") {
   auto loop = started();
-  std::vector<int> order;
-  gate done;
   auto begin = clock::now();
-  loop->after(30ms, [&] {
-    order.push_back(3);
-    done.open();
-  });
-  loop->after(10ms, [&] { order.push_back(1); });
-  loop->after(20ms, [&] { order.push_back(2); });
-  REQUIRE(done.wait());
-  CHECK(order == std::vector<int>{1, 2, 3});
+  CHECK(order_of(*loop, {30ms, 10ms, 20ms}, 10ms) == std::vector<std::chrono::microseconds>{10ms, 20ms, 30ms});
   CHECK(clock::now() - begin >= 30ms);
 }
 
@@ -210,18 +225,8 @@ TEST_CASE("a timer is on time, though not early", "[io_loop]") {
 TEST_CASE("timers of less than a millisecond run, in order and none early", "[io_loop]") {
   auto loop = started();
   for (int round = 0; round < 20; ++round) {
-    std::vector<int> order;
-    gate done;
     auto begin = clock::now();
-    on_role(*loop, [&] {
-      loop->after(700us, [&] {
-        order.push_back(2);
-        done.open();
-      });
-      loop->after(200us, [&] { order.push_back(1); });
-    });
-    REQUIRE(done.wait());
-    CHECK(order == std::vector<int>{1, 2});
+    CHECK(order_of(*loop, {700us, 200us}, 500us) == std::vector<std::chrono::microseconds>{200us, 700us});
     CHECK(clock::now() - begin >= 700us);
   }
 }
@@ -239,6 +244,13 @@ TEST_CASE("a cancelled timer does not run, and its number is not used again", "[
   auto loop = started();
   std::atomic<int> ran{0};
   gate done;
+  gate held;
+  gate cancelled;
+  loop->post([&] { // or the first one may run before it is cancelled
+    held.open();
+    cancelled.wait();
+  });
+  REQUIRE(held.wait());
   auto first = loop->after(5ms, [&] { ++ran; });
   auto second = loop->after(10ms, [&] { done.open(); });
   CHECK(first != second);
@@ -247,6 +259,7 @@ TEST_CASE("a cancelled timer does not run, and its number is not used again", "[
   loop->cancel(first);
   loop->cancel(0);
   loop->cancel(second + 100);
+  cancelled.open();
   REQUIRE(done.wait());
   loop->cancel(second); // it has run
   CHECK(ran == 0);
@@ -318,6 +331,7 @@ TEST_CASE("a ready job may post", "[io_loop]") {
   one.inside = [&] { loop->post([&] { ran.open(); }); };
   on_role(*loop, [&] { loop->offer(one.job()); });
   CHECK(ran.wait());
+  REQUIRE(one.done.wait());
 }
 
 TEST_CASE("a ready job that sleeps does not hold up posted jobs and timers", "[io_loop]") {
@@ -352,20 +366,20 @@ TEST_CASE("the role is taken over within some milliseconds", "[io_loop]") {
 }
 
 TEST_CASE("several quick ready jobs run one after the other on the role's thread", "[io_loop]") {
+  std::deque<std::array<work, 5>> offered; // one of them may still be at work in the next try
   auto loop = started();
-  std::array<work, 5> jobs;
   std::thread::id role;
   auto all_ran_there = [&] {
-    for (auto& each : jobs) {
+    auto& jobs = offered.emplace_back();
+    for (auto& each : jobs)
       each.inside = [] {};
-      each.handed_over = 0;
-      each.runs = 0;
-    }
     on_role(*loop, [&] {
       role = std::this_thread::get_id();
       for (auto& each : jobs)
         loop->offer(each.job());
     });
+    for (auto& each : jobs)
+      REQUIRE(each.started.wait());
     on_role(*loop, [] {});
     return std::all_of(jobs.begin(), jobs.end(), [&](auto& each) { return each.runs == 1 && each.thread == role; });
   };

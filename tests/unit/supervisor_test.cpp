@@ -419,11 +419,11 @@ TEST_CASE("times may be as long as numbers go", "[supervisor]") {
   });
   root top{world, spec};
   world.tell("root/a", "crash");
-  CHECK(comes_true([&] { return world.births("a") == 2; }));
-  CHECK(world.phases() == "up");
+  REQUIRE(comes_true([&] { return world.births("a") == 2 && world.phases() == "up"; }));
   world.forget_events();
   world.hold_ends("a");
   auto ended = std::async(std::launch::async, [&] { return mr::terminate_child(world.sys(), "root", "a"); });
+  REQUIRE(comes_true([&] { return !world.events().empty(); }));
   std::this_thread::sleep_for(20ms); // in which it could be killed
   CHECK(world.events() == strings{"asked a"});
   world.release("a");

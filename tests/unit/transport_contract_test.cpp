@@ -124,6 +124,10 @@ TEMPLATE_TEST_CASE("a peer that hangs up at once is told once, and leaves nothin
     std::vector<end> callers;
     for (int i = 0; i < 20; ++i) {
       auto link = world.here().connect(world.at("other"));
+      // so many at once may be more than a listener has had time for
+      for (auto deadline = clock::now() + 10s;
+           !link && link.error().code() == errc::overloaded && clock::now() < deadline;)
+        link = world.here().connect(world.at("other"));
       REQUIRE(link);
       auto& caller = callers.emplace_back(end{*link, std::make_shared<test::recorder>(world.here_loop())});
       if (i % 2 == 0)
@@ -136,7 +140,7 @@ TEMPLATE_TEST_CASE("a peer that hangs up at once is told once, and leaves nothin
     }
   }
   // the loops still run: what is gone is gone because of the end alone
-  auto left = [&] { return test::footprint::now().descriptors != before.descriptors; };
+  auto left = [&] { return test::footprint::now().descriptors > before.descriptors; };
   for (auto deadline = clock::now() + 5s; left() && clock::now() < deadline;)
     std::this_thread::sleep_for(1ms);
   CHECK_FALSE(left());

@@ -15,13 +15,14 @@ namespace {
 /// Drives an end on a thread of its own, from its constructor until `finish`.
 class other_driver {
 public:
-  explicit other_driver(const end& caller)
-    : thread_{[this, &caller] {
-        caller.drive(20s, [this] {
-          driving_.open();
-          return finished_.load();
-        });
-      }} {
+  other_driver(transport_world& world, const end& caller) {
+    held_role here{world.here_loop()}; // a driver leaves again who finds that one reading
+    thread_ = std::thread{[this, &caller] {
+      caller.drive(20s, [this] {
+        driving_.open();
+        return finished_.load();
+      });
+    }};
     CHECK(driving_.wait());
   }
   ~other_driver() {
@@ -134,6 +135,7 @@ TEMPLATE_TEST_CASE("drive that is done already returns at once", "[transport]", 
 TEMPLATE_TEST_CASE("drive returns at its deadline", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
+  held_role here{world.here_loop()}; // a driver leaves again who finds that one reading
   for (auto patience : {0ms, 5ms, 99ms, 101ms, 230ms}) {
     CAPTURE(patience.count());
     CHECK(test::once_within(50ms, [&, &caller = caller] {
@@ -214,7 +216,7 @@ TEMPLATE_TEST_CASE("what had arrived is handed over to a driver before the end",
 TEMPLATE_TEST_CASE("a second driver returns at once", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
-  other_driver first{caller};
+  other_driver first{world, caller};
   auto begin = clock::now();
   CHECK_FALSE(caller.drive(20s, never));
   CHECK(caller.drive(20s, [] { return true; }));
@@ -312,7 +314,7 @@ TEMPLATE_TEST_CASE("drivers that take turns lose nothing", "[transport]", EVERY_
 TEMPLATE_TEST_CASE("a large frame of another thread is written while somebody drives", "[transport]", EVERY_TRANSPORT) {
   transport_world world{TestType::kind};
   auto [caller, called] = world.pair();
-  other_driver driver{caller};
+  other_driver driver{world, caller};
   std::size_t sent = 0;
   auto deliver = [&, &caller = caller, &called = called] {
     auto large = frame(sent, 1 << 20);

@@ -131,7 +131,9 @@ int main(int argc, char* argv[]) {
     else
       must(mailroom::supervise(
         sys, "root",
-        {.intensity = 1000, .children = {mailroom::remote_child("cache", other, "cache", "lru", std::int64_t{7})}}));
+        {.intensity = 1000,
+         .children = {factory == "cache" ? mailroom::remote_child("cache", other, factory, "lru", std::int64_t{7})
+                                         : mailroom::remote_child(factory, other, factory)}}));
     sys.spawn("control", control);
     sys.run();
   } catch (const mailroom::failure& what) {
