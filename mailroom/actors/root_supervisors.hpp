@@ -17,7 +17,8 @@ public:
   /// Starts the service.
   explicit root_supervisors(system& sys);
 
-  /// Makes one and has it until it ends. Who asks for the names meanwhile waits: whoever can reach the actor finds its name here.
+  /// Makes a supervisor, which is known by its name until it ends. Who asks for the names while `make` runs waits: whoever can reach the actor finds
+  /// it here. What `make` throws passes, and nothing is added.
   caf::actor add(const std::string& name, const std::function<caf::actor()>& make);
 
   std::set<std::string> names() const;

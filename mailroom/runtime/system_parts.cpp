@@ -213,7 +213,7 @@ void system::parts::end_services() {
   for (auto& each : all)
     caf::anon_send_exit(each->actor, caf::exit_reason::kill);
   while (*running_services_ > 0)
-    std::this_thread::sleep_for(std::chrono::microseconds{50}); // only the count tells
+    std::this_thread::sleep_for(std::chrono::microseconds{50}); // who is killed counts itself out, and does not tell
   for (auto& each : all)
     hub_->mailboxes().remove(*each->label);
 }

@@ -471,7 +471,7 @@ TEST_CASE("frames that follow each other are no trickle, however long it goes on
     auto last = clock::now();
     clock::duration longest{};
     for (std::size_t i = 10; i + 116 <= stream.size(); i += 116) {
-      std::this_thread::sleep_for(15ms);
+      std::this_thread::sleep_for(15ms); // all of them together are longer than one frame may take
       auto written = client.write(std::span{stream}.subspan(i, 116));
       longest = std::max(longest, clock::now() - last);
       last = clock::now();
